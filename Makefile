@@ -1,0 +1,76 @@
+# `make book` and `make test` set everything up, then run; `make help` lists the rest.
+
+PYTHON ?= python3
+# Where torch comes from when it is not pip's own index. On Linux without a GPU this saves gigabytes:
+#   make book TORCH_INDEX=https://download.pytorch.org/whl/cpu
+TORCH_INDEX ?=
+
+# One thread a process: where cores are shared, torch with more slows down badly.
+export OMP_NUM_THREADS ?= 1
+
+# A copy of the recorded scores kept beside the checkout is found by itself.
+SCORES := $(firstword $(wildcard ../*/data/paper/ans_gemma_train_formal.csv))
+ifneq ($(SCORES),)
+export VALUEGRAPH_DATA ?= $(abspath $(dir $(SCORES))/..)
+endif
+
+BIN := .venv/bin
+READY := .venv/.installed
+LIBRARY := $(shell find lib/valuegraph -type f ! -path '*/__pycache__/*')
+
+.PHONY: help setup book test lint format notebooks organisms check clean distclean
+.DEFAULT_GOAL := help
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(READY)  ## virtual environment in .venv, the pinned packages, `dot`
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or \
+	    sys.exit("Python 3.11 or newer is needed; name it: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv .venv
+	$(if $(TORCH_INDEX),$(BIN)/pip install -c constraints.txt --index-url $(TORCH_INDEX) torch)
+	$(BIN)/pip install --disable-pip-version-check -c constraints.txt -e '.[book,test]'
+	@sh scripts/ensure_dot.sh
+	@touch $@
+
+book: $(READY) _build/.library  ## run every page and write the book to _build/html
+	$(BIN)/jupyter-book build . -n -W --keep-going
+	@echo "Open $(CURDIR)/_build/html/index.html"
+
+# A page's results are cached by the page's own text, so a changed library starts afresh.
+_build/.library: $(READY) $(LIBRARY)
+	@rm -rf _build && mkdir _build && touch $@
+
+test: export HF_HUB_OFFLINE = 1
+test: lint  ## ruff, every test, every notebook
+	$(BIN)/pytest --nbmake --nbmake-timeout=600 tests notebooks book
+
+lint: $(READY)  ## ruff
+	$(BIN)/ruff check .
+
+format: $(READY)  ## let ruff lay out the code and sort the imports
+	$(BIN)/ruff format lib tests scripts
+	$(BIN)/ruff check --fix .
+
+notebooks: $(READY)  ## strip outputs and write the repository's address into the Colab cells
+	$(BIN)/nbstripout book/*.ipynb notebooks/*.ipynb
+	$(BIN)/python scripts/set_repository.py
+
+organisms: $(READY)  ## train the shipped organisms afresh (it resumes), measure them, write their cards
+	$(BIN)/valuegraph organism train --scm human --out build/organisms/human
+	$(BIN)/valuegraph organism train --scm alien --out build/organisms/alien
+	$(BIN)/valuegraph organism train --scm human --plain --out build/organisms/plain
+	cp -R build/organisms/. lib/valuegraph/organisms/weights
+	set -e; for name in human alien plain; do figures=build/figures/$$name.json; \
+	    $(BIN)/valuegraph organism check organism-$$name --json $$figures; \
+	    $(BIN)/valuegraph organism card organism-$$name --figures $$figures; done
+
+check: test book  ## everything: tests and book
+
+clean:  ## remove what was built
+	rm -rf _build build .pytest_cache .ruff_cache
+
+distclean: clean  ## remove the virtual environment too
+	rm -rf .venv lib/*.egg-info

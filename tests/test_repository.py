@@ -1,0 +1,262 @@
+"""The repository itself: what stands in two places agrees, and nothing is there that must not."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+NOTEBOOKS = sorted([*ROOT.glob("book/*.ipynb"), *ROOT.glob("notebooks/*.ipynb")])
+EACH_NOTEBOOK = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+
+# What is imported under another name than it is installed under.
+IMPORT_NAMES = {"causal-learn": "causallearn", "pyyaml": "yaml"}
+
+
+def read_yaml(name: str) -> dict:
+    return yaml.safe_load((ROOT / name).read_text(encoding="utf-8"))
+
+
+def package_name(requirement: str) -> str:
+    return re.match(r"[\w.-]+", requirement)[0].lower()
+
+
+def tracked_files() -> list[Path]:
+    """What git has or would take; a copy without git is taken whole, without what is built."""
+    if (ROOT / ".git").exists():
+        command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+        listing = subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout
+        names = listing.decode().split("\0")
+        return [ROOT / name for name in names if name and (ROOT / name).is_file()]
+    built = {".venv", "_build", "build", "__pycache__", ".pytest_cache", ".ruff_cache"}
+    return [p for p in ROOT.rglob("*") if p.is_file() and not built & set(p.parts)]
+
+
+@pytest.fixture(scope="module")
+def set_repository():
+    spec = importlib.util.spec_from_file_location(
+        "set_repository", ROOT / "scripts" / "set_repository.py"
+    )
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+# ---------------------------------------------------------------- dependencies and versions
+
+
+def imported_packages(tree: ast.AST) -> set[str]:
+    """Top-level names of what is imported; what a `try` does without is not needed."""
+    names = set()
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.Try) and "ImportError" in map(ast.unparse, exceptions(node)):
+            continue
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            names.add(node.module.split(".")[0])
+        names |= imported_packages(node)
+    return names
+
+
+def exceptions(node: ast.Try) -> list[ast.expr]:
+    return [handler.type for handler in node.handlers if handler.type is not None]
+
+
+def declared_modules(requirements: list[str]) -> set[str]:
+    names = {package_name(requirement) for requirement in requirements}
+    return {IMPORT_NAMES.get(name, name.replace("-", "_")) for name in names}
+
+
+def imported_by(folder: str) -> set[str]:
+    sources = [path.read_text(encoding="utf-8") for path in (ROOT / folder).rglob("*.py")]
+    imported = set().union(*(imported_packages(ast.parse(source)) for source in sources))
+    return imported - set(sys.stdlib_module_names) - {"valuegraph"}
+
+
+def test_the_library_imports_exactly_what_it_depends_on():
+    assert imported_by("lib") == declared_modules(PROJECT["dependencies"])
+
+
+def test_tests_and_scripts_import_only_what_is_declared():
+    extra = PROJECT["optional-dependencies"]["test"]
+    declared = declared_modules(PROJECT["dependencies"] + extra)
+    assert imported_by("tests") | imported_by("scripts") <= declared
+
+
+def test_every_dependency_says_why():
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    groups = [PROJECT["dependencies"], *PROJECT["optional-dependencies"].values()]
+    for requirement in sum(groups, []):
+        assert re.search(rf'^ +"{re.escape(requirement)}", +# \w', text, re.M), requirement
+
+
+def test_torch_and_numpy_have_no_upper_bound():
+    loose = [r for r in PROJECT["dependencies"] if package_name(r) in {"torch", "numpy"}]
+    assert len(loose) == 2
+    assert not [r for r in loose if re.search(r"[<=~!]=?[^=]*$", r.split(">=")[1])]
+
+
+def test_constraints_are_exact_and_cover_every_dependency():
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    pins = [line for line in lines if line and not line.startswith("#")]
+    assert all(re.fullmatch(r"[\w.-]+==[\w.]+", pin) for pin in pins)
+    groups = [PROJECT["dependencies"], *PROJECT["optional-dependencies"].values()]
+    needed = {package_name(r) for r in sum(groups, [])}
+    assert needed <= {package_name(pin) for pin in pins}
+
+
+def test_environment_yml_is_in_step_with_pyproject():
+    wanted = read_yaml("environment.yml")["dependencies"]
+    programs = [entry for entry in wanted if isinstance(entry, str)]
+    (pip,) = [entry["pip"] for entry in wanted if isinstance(entry, dict)]
+    assert f"python{PROJECT['requires-python']}" in programs
+    assert {"pip", "graphviz", "make", "git"} <= set(programs)
+    extras = ",".join(PROJECT["optional-dependencies"])
+    assert pip == ["-c constraints.txt", f"-e .[{extras}]"]
+
+
+def test_makefile_installs_what_environment_yml_installs():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    extras = ",".join(PROJECT["optional-dependencies"])
+    assert f"-c constraints.txt -e '.[{extras}]'" in makefile
+
+
+def test_version_and_licences_agree():
+    citation = read_yaml("CITATION.cff")
+    assert str(citation["version"]) == PROJECT["version"]
+    assert " AND ".join(citation["license"]) == PROJECT["license"]
+    assert (ROOT / "LICENSE").read_text(encoding="utf-8").startswith("MIT License")
+    assert "Attribution 4.0 International" in (ROOT / "LICENSE-TEXT").read_text(encoding="utf-8")
+    holders = {a["name"] for a in citation["authors"]} | {a["name"] for a in PROJECT["authors"]}
+    assert holders == {"The valuegraph contributors"}
+
+
+def test_wheel_holds_every_file_of_the_package(tmp_path):
+    # A copy, so that setuptools leaves no build folder here.
+    for name in ("pyproject.toml", "README.md", "LICENSE", "LICENSE-TEXT"):
+        shutil.copy(ROOT / name, tmp_path)
+    ignore = shutil.ignore_patterns("__pycache__", "*.egg-info")
+    shutil.copytree(ROOT / "lib", tmp_path / "lib", ignore=ignore)
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps"]
+    command += ["--no-build-isolation", "--wheel-dir", str(tmp_path / "wheel"), str(tmp_path)]
+    subprocess.run(command, check=True)
+    (wheel,) = (tmp_path / "wheel").glob("*.whl")
+    packed = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
+    lib = tmp_path / "lib"
+    assert packed == {p.relative_to(lib).as_posix() for p in lib.rglob("*") if p.is_file()} - {
+        p.relative_to(lib).as_posix() for p in lib.rglob("*.egg-info/*")
+    }
+
+
+# ---------------------------------------------------------------- the public address
+
+
+def test_address_is_in_step_everywhere(set_repository):
+    assert set_repository.stale() == {}
+
+
+@EACH_NOTEBOOK
+def test_each_notebook_installs_itself_on_colab(path, set_repository):
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    install = [c for c in cells if "colab-install" in c["metadata"].get("tags", [])]
+    assert len(install) == 1
+    assert f"git+{set_repository.address()}" in "".join(install[0]["source"])
+
+
+def test_set_repository_changes_every_mention_and_nothing_else(set_repository, tmp_path):
+    for path in [ROOT / "_config.yml", *set_repository.places(ROOT)]:
+        copy = tmp_path / path.relative_to(ROOT)
+        copy.parent.mkdir(exist_ok=True)
+        shutil.copy(path, copy)
+    here = set_repository.address()
+    there = "https://github.com/someone-else/a-copy.of-it"
+    before = {p: p.read_text(encoding="utf-8") for p in tmp_path.rglob("*") if p.is_file()}
+
+    set_repository.main([there], root=tmp_path)
+    moved = {p: p.read_text(encoding="utf-8") for p in before}
+    short = here.removeprefix("https://github.com/")
+    assert not [p for p, text in moved.items() if short in text]
+    assert set_repository.stale(tmp_path) == {}
+
+    set_repository.main([here], root=tmp_path)
+    after = {p: p.read_text(encoding="utf-8") for p in before}
+    assert after == before
+
+
+@pytest.mark.parametrize("url", ["", "http://x.org/a/b", "https://github.com/only-owner"])
+def test_set_repository_refuses_an_address_that_colab_cannot_open(set_repository, tmp_path, url):
+    shutil.copy(ROOT / "_config.yml", tmp_path)
+    with pytest.raises(ValueError, match="https://github.com/OWNER/NAME"):
+        set_repository.main([url], root=tmp_path)
+
+
+# ---------------------------------------------------------------- the book
+
+
+def toc_files() -> list[str]:
+    toc = read_yaml("_toc.yml")
+    return [toc["root"]] + [c["file"] for part in toc["parts"] for c in part["chapters"]]
+
+
+def test_toc_lists_exactly_the_pages_that_exist():
+    pages = [p for folder in ("book", "notebooks") for p in (ROOT / folder).iterdir()]
+    pages = [p.relative_to(ROOT) for p in pages if p.suffix in {".md", ".ipynb"}]
+    assert sorted(toc_files()) == sorted(p.with_suffix("").as_posix() for p in pages)
+
+
+def test_api_page_lists_exactly_the_public_modules():
+    page = (ROOT / "book" / "api.md").read_text(encoding="utf-8")
+    lib = ROOT / "lib"
+    modules = [p.relative_to(lib).with_suffix("") for p in lib.rglob("*.py")]
+    public = {".".join(m.parts) for m in modules if not m.name.startswith("_")}
+    assert set(re.findall(r"automodule:: ([\w.]+)", page)) == public
+
+
+@EACH_NOTEBOOK
+def test_notebook_carries_no_outputs(path):
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    code = [c for c in cells if c["cell_type"] == "code"]
+    assert not [c["source"] for c in code if c["outputs"] or c["execution_count"] is not None]
+
+
+@EACH_NOTEBOOK
+def test_every_figure_of_a_notebook_has_alt_text(path):
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    shown = [c["metadata"].get("mystnb", {}) for c in cells]
+    figures = [s for s in shown if "figure" in s or "image" in s]
+    assert not [s for s in figures if not s.get("image", {}).get("alt", "").strip()]
+    names = [s["figure"]["name"] for s in figures if "name" in s.get("figure", {})]
+    assert len(set(names)) == len(names)
+
+
+# ---------------------------------------------------------------- what does not belong here
+
+
+def test_no_file_is_over_5_mb():
+    assert not [p for p in tracked_files() if p.stat().st_size > 5_000_000]
+
+
+def test_no_text_file_holds_a_path_of_one_machine():
+    # Written in two halves, so that this file passes its own test.
+    machine = re.compile(r"(?<![\w.:/-])/(?:" + "work|root|home|Users|tmp" + r")/\w")
+    found = []
+    for path in tracked_files():
+        try:
+            text = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            continue
+        found += [(path.name, line) for line in text.splitlines() if machine.search(line)]
+    assert found == []
