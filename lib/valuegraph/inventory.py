@@ -25,7 +25,8 @@ from valuegraph.tables import (
     require_unique,
 )
 
-#: The ten basic values in the circular order of Schwartz (1992): the last is next to the first.
+#: The ten basic values in the circular order of Schwartz (1992); on the circle the last is next to
+#: the first.
 SCHWARTZ_ORDER = ("SE", "CO", "TR", "BE", "UN", "SD", "ST", "HE", "AC", "PO")
 
 ITEM_COLUMNS = ("item", "value", "key", "text")

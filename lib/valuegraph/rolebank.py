@@ -1,9 +1,10 @@
 """The sentences that roles are made of: life facts and stances.
 
 A *fact* is evidence about one value (or none): it shifts the exogenous term ``u_k`` of its value by
-its strength, in standard deviations of ``u_k``; the effects on other values are left to whoever
-reads it. A *stance* says what a value *is*, ``do(v_k = level)`` in standard deviations of ``v_k``
-in the population, whatever the facts suggest.
+its strength, whose unit is up to the respondent (0.8 standard deviations of ``u_k`` for the
+organisms); what follows for other values is left to whoever reads it. A *stance* says what a value
+*is*, ``do(v_k = level)`` in standard deviations of ``v_k`` in the population, whatever the facts
+suggest.
 
 For a model organism both statements are exact, since it was trained on them; for other models they
 are the hypothesis that a role prompt tests.
@@ -34,9 +35,9 @@ class RoleBank:
     ----------
     facts : pandas.DataFrame
         One row per life fact. Columns: ``fact`` (unique id such as ``"SD_f1"``), ``value`` (code of
-        the value it is evidence of, ``""`` for a neutral fact), ``strength`` (shift of the
-        exogenous term of that value in its standard deviations, 0 for a neutral fact), ``text``
-        (one sentence in the second person).
+        the value it is evidence of, ``""`` for a neutral fact), ``strength`` (how far it
+        shifts the exogenous term of that value, 0 for a neutral fact), ``text`` (one sentence in
+        the second person).
     stances : pandas.DataFrame
         One row per graded stance. Columns: ``stance`` (unique id), ``level`` (what the value is set
         to, in its standard deviations), ``template`` (one sentence with ``{phrase}`` where the

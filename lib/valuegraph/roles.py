@@ -218,7 +218,7 @@ def role_shifts(
     -------
     pandas.DataFrame
         Shape (roles, values): index ``role`` (names, :data:`NO_ROLE` for the baseline), columns
-        ``value``; in standard deviations of the exogenous term.
+        ``value``; in the unit of the bank's strengths.
 
     Raises
     ------

@@ -1,0 +1,207 @@
+"""What a respondent is told: instruction, role, question - and where the steering site lies.
+
+One prompt asks one question. The role stands first, so that it is read before the words
+"according to your values"; those words, the *site* of the paper's steering, stand right before
+the question. The same words reach the organisms, Gemma and Llama, each in the chat format of its
+own tokenizer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from valuegraph.roles import Role
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+#: The words whose last token is the steering site.
+SITE = "your values"
+
+#: What the answer is prefilled with before its first token is scored.
+ANSWER_PREFIX = "Answer:"
+
+#: Asks for a written thought before the answer.
+THINK_FIRST = "Think first."
+
+#: Instructions by name, ``{options}`` being "yes or no" or "no or yes".
+WORDINGS = {
+    "answer": "Answer {options} according to your values.",
+    "say": "Please say {options} according to your values.",
+    "reply": "Your reply should be {options} according to your values.",
+}
+
+
+@dataclass(frozen=True)
+class PromptFormat:
+    """How the question is put.
+
+    Attributes
+    ----------
+    wording
+        A key of `WORDINGS`.
+    yes_first
+        Whether the instruction names yes before no.
+    think
+        Whether a thought is asked for before the answer.
+    """
+
+    wording: str = "answer"
+    yes_first: bool = True
+    think: bool = False
+
+    def __post_init__(self) -> None:
+        if self.wording not in WORDINGS:
+            raise ValueError(
+                f"unknown wording {self.wording!r}; known wordings: {', '.join(WORDINGS)}"
+            )
+
+    @property
+    def instruction(self) -> str:
+        """The instruction, ending in the site's words and a full stop."""
+        options = "yes or no" if self.yes_first else "no or yes"
+        text = WORDINGS[self.wording].format(options=options)
+        return f"{THINK_FIRST} {text}" if self.think else text
+
+
+def render_prompt(
+    tokenizer: PreTrainedTokenizerBase,
+    question: str,
+    role: Role | None = None,
+    *,
+    fmt: PromptFormat | None = None,
+    prefill: str = ANSWER_PREFIX,
+) -> str:
+    """Write one prompt in the chat format of a tokenizer, up to the position of the answer.
+
+    A role goes into the system turn where the chat template has one, and before the instruction
+    of the user turn where it has none (Gemma). The text already holds the special tokens: encode
+    it with ``add_special_tokens=False``.
+
+    Parameters
+    ----------
+    tokenizer
+        Its chat template gives the format.
+    question
+        What is asked.
+    role
+        Who the respondent is asked to be; None for itself.
+    fmt
+        How the question is put; by default the plain instruction, yes named first.
+    prefill
+        What the answer is made to begin with.
+
+    Returns
+    -------
+    str
+        The prompt.
+
+    Raises
+    ------
+    ValueError
+        If the question is blank or the tokenizer has no chat template.
+    """
+    return "".join(render_parts(tokenizer, [question], role, fmt=fmt, prefill=prefill)[0])
+
+
+def render_parts(
+    tokenizer: PreTrainedTokenizerBase,
+    questions: Sequence[str],
+    role: Role | None = None,
+    *,
+    fmt: PromptFormat | None = None,
+    prefill: str = ANSWER_PREFIX,
+) -> list[tuple[str, str]]:
+    """Write the prompts of many questions to one role, each split where its question begins.
+
+    Parameters
+    ----------
+    tokenizer, role, fmt, prefill
+        As for `render_prompt`.
+    questions
+        What is asked, one prompt each.
+
+    Returns
+    -------
+    list of (str, str)
+        Prefix and suffix of each prompt, in the order of `questions`; together they are the prompt.
+        The prefix is the same for all of them and ends with the full stop after the site.
+
+    Raises
+    ------
+    ValueError
+        If a question is blank or the tokenizer has no chat template.
+    """
+    for question in questions:
+        if not question.strip():
+            raise ValueError("a question has no text; every item needs one")
+    if tokenizer.chat_template is None:
+        raise ValueError(
+            f"the tokenizer of {tokenizer.name_or_path!r} has no chat template; "
+            "use an instruction-tuned model"
+        )
+    instruction = (fmt or PromptFormat()).instruction
+    # A marker that no text contains, so that the template is rendered once for all questions. It
+    # must not count as white space, as \x1c ... \x1f do: many templates trim what they are given.
+    marker = "\x02"
+    content = f"{instruction} {marker}"
+    if role is None:
+        messages = [{"role": "user", "content": content}]
+    elif has_system_turn(tokenizer):
+        messages = [
+            {"role": "system", "content": role.text},
+            {"role": "user", "content": content},
+        ]
+    else:
+        messages = [{"role": "user", "content": f"{role.text}\n{content}"}]
+    text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+    # The space before the question belongs to the suffix: many tokenizers join it to the next word.
+    before, after = text.split(f" {marker}")
+    return [(before, f" {question.strip()}{after}{prefill}") for question in questions]
+
+
+def has_system_turn(tokenizer: PreTrainedTokenizerBase) -> bool:
+    """Tell whether the chat template takes a system turn (Gemma's refuses one)."""
+    from jinja2.exceptions import TemplateError
+
+    probe = "system-turn-probe"
+    messages = [{"role": "system", "content": probe}, {"role": "user", "content": "?"}]
+    try:
+        return probe in tokenizer.apply_chat_template(messages, tokenize=False)
+    except TemplateError:
+        return False
+
+
+def site_position(tokenizer: PreTrainedTokenizerBase, prefix: str) -> int:
+    """Find the site's last token in the encoded prefix of a prompt.
+
+    Parameters
+    ----------
+    tokenizer
+        Encodes the prefix; it must tell where its tokens lie in the text (a fast tokenizer).
+    prefix
+        First part of a prompt, from `render_parts`.
+
+    Returns
+    -------
+    int
+        Index of the token.
+
+    Raises
+    ------
+    ValueError
+        If the words of the site do not occur, or no token ends where they end.
+    """
+    start = prefix.rfind(SITE)
+    if start < 0:
+        raise ValueError(f"the prompt does not hold the site's words {SITE!r}: {prefix!r}")
+    end = start + len(SITE)
+    offsets = tokenizer(prefix, add_special_tokens=False, return_offsets_mapping=True)
+    for position, (_, token_end) in enumerate(offsets["offset_mapping"]):
+        if token_end == end:
+            return position
+    raise ValueError(
+        f"no token ends with the site's words {SITE!r}: the tokenizer joins them to what follows"
+    )

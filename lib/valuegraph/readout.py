@@ -1,0 +1,76 @@
+"""Reading an answer off the distribution over the next token."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+if TYPE_CHECKING:
+    pass
+
+
+@dataclass(frozen=True)
+class AnswerReader:
+    """Reads log-odds of yes off a distribution over the next token.
+
+    Attributes
+    ----------
+    yes_ids, no_ids
+        Token ids of the spellings of yes and of no.
+    """
+
+    yes_ids: tuple[int, ...]
+    no_ids: tuple[int, ...]
+
+    @classmethod
+    def for_tokenizer(cls, tokenizer) -> AnswerReader:
+        """Find the spellings of yes and no, with and without a space or capitals, of one token.
+
+        Parameters
+        ----------
+        tokenizer
+            A Hugging Face tokenizer.
+
+        Raises
+        ------
+        ValueError
+            If there is none for one of the two.
+        """
+        found = {}
+        for word in ("yes", "no"):
+            ids = set()
+            for spelling in (word, word.capitalize(), word.upper()):
+                for text in (spelling, f" {spelling}"):
+                    encoded = tokenizer(text, add_special_tokens=False)["input_ids"]
+                    if len(encoded) == 1 and encoded[0] != tokenizer.unk_token_id:
+                        ids.add(encoded[0])
+            if not ids:
+                raise ValueError(
+                    f"the tokenizer of {tokenizer.name_or_path!r} has no single token for "
+                    f"{word!r}, so its log-odds cannot be read; use another model"
+                )
+            found[word] = tuple(sorted(ids))
+        return cls(found["yes"], found["no"])
+
+    def read(self, logits: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
+        """Read logits of the next token.
+
+        Parameters
+        ----------
+        logits
+            Shape ``(rows, words)``.
+
+        Returns
+        -------
+        log_odds : numpy.ndarray
+            Of yes against no, shape ``(rows,)``.
+        mass : numpy.ndarray
+            Probability of yes and no together, shape ``(rows,)``.
+        """
+        log_p = logits.float().log_softmax(-1)
+        yes = log_p[:, list(self.yes_ids)].logsumexp(-1)
+        no = log_p[:, list(self.no_ids)].logsumexp(-1)
+        return (yes - no).cpu().numpy(), (yes.exp() + no.exp()).cpu().numpy()
