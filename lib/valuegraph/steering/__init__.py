@@ -1,0 +1,1 @@
+"""Steering: shifting the residual stream and measuring what it does to the values."""
