@@ -161,8 +161,8 @@ def _site(figures: dict, interchange: bool) -> str:
         text += (
             f"\n\nThe autoencoder ({sae['d_sae']} features, {sae['alive']} alive, "
             f"{sae['active']:.1f} active at a time) leaves {sae['unexplained_variance']:.1%} of "
-            "the site's variance unexplained. The best feature of a value is chosen by effect on one "
-            "half of the roles; its cosine is that on the other half. "
+            "the site's variance unexplained. The best feature of a value is chosen by effect on "
+            "one half of the roles; its cosine is that on the other half. "
             f"{sae['values_above_.95']} of {len(sae['best'])} values reach .95."
         )
     if not interchange:
