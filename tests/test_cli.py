@@ -53,12 +53,10 @@ def test_train_takes_a_structure_from_a_file_and_refuses_to_mix_two(tmp_path, fa
 
 def test_bad_input_names_the_value_and_the_way_out(fail, tmp_path, monkeypatch):
     out = tmp_path / "out.json"
-    assert "no structural model at martian" in fail(
+    assert "no structure 'martian': give human or alien" in fail(
         "organism", "train", "--scm", "martian", "--out", tmp_path / "o"
     )
-    assert "unknown model 'organism-x'; known names: organism-human" in fail(
-        "organism", "check", "organism-x", "--json", out
-    )
+    assert "no organism 'organism-x'" in fail("organism", "check", "organism-x", "--json", out)
     assert "steps must be at least 1, got 0" in fail(
         "organism", "train", "--scm", "human", "--steps", 0, "--out", tmp_path / "o"
     )

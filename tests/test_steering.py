@@ -139,6 +139,13 @@ def test_effects_need_a_baseline_and_every_role():
     lost = (answers["intervention"] == "push") & (answers["role"] == "r3")
     with pytest.raises(ValueError, match="not every role .* 'push'"):
         effects_of(answers[~lost])
+    lost = (answers["intervention"] == NO_INTERVENTION) & (answers["role"] == "r3")
+    with pytest.raises(ValueError, match="'r3' lacks answers"):
+        effects_of(answers[~lost])
+    with pytest.raises(ValueError, match="at least 2 roles"):
+        effects_of(answers[answers["role"] == "r3"])
+    with pytest.raises(ValueError, match="draws must be at least 1, got 0"):
+        effects_of(answers, draws=0)
     with pytest.raises(ValueError, match="level must lie between 0 and 1, got 95"):
         effects_of(answers, level=95)
 

@@ -23,7 +23,7 @@ def main() -> None:
     try:
         app()
     except (ValueError, OSError) as error:
-        console.print(f"[red]error:[/red] {error}", soft_wrap=True)
+        _say(f"error: {error}")
         raise SystemExit(1) from error
 
 
@@ -54,6 +54,11 @@ def train(
     from valuegraph.organisms.scm import StructuralModel
     from valuegraph.organisms.structures import STRUCTURES
 
+    if scm not in STRUCTURES and not Path(scm).is_file():
+        raise ValueError(
+            f"no structure {scm!r}: give {' or '.join(STRUCTURES)}, or a file that "
+            "StructuralModel.save wrote"
+        )
     structure = STRUCTURES[scm]() if scm in STRUCTURES else StructuralModel.load(scm)
     recipe = replace(PLAIN_RECIPE if plain else TrainingRecipe(), seed=seed)
     if steps is not None:
@@ -73,6 +78,7 @@ def train(
             recipe,
             out,
             report=lambda step, unexplained: progress.update(task, completed=step, **unexplained),
+            stage=_say,
         )
 
 
@@ -80,23 +86,20 @@ def train(
 def check(
     name: Annotated[str, typer.Argument(help="A shipped organism, or a folder that train wrote.")],
     json_file: Annotated[Path, typer.Option("--json", help="JSON file to write.")],
-    seeds: Annotated[int, typer.Option(help="Seeds of the recovery check.")] = 10,
+    seeds: Annotated[int, typer.Option(min=1, help="Seeds of the recovery check.")] = 10,
 ) -> None:
     """Measure an organism afresh; its card is written from these figures."""
     from valuegraph.models import load_model
-    from valuegraph.organisms.check import check_organism, examine
-    from valuegraph.organisms.scm import StructuralModel
-    from valuegraph.organisms.shipped import ORGANISMS, organism_folder
+    from valuegraph.organisms.check import check_organism
+    from valuegraph.organisms.examined import examine
+    from valuegraph.organisms.shipped import find_organism, load_training_record, load_truth
 
-    folder = organism_folder(name) if name in ORGANISMS else Path(name)
-    respondent = load_model(name)
-    truth = StructuralModel.load(folder / "structure.json")
-    record = json.loads((folder / "training.json").read_text(encoding="utf-8"))
+    folder, truth, record = find_organism(name), load_truth(name), load_training_record(name)
     figures = check_organism(
-        examine(respondent, truth, record),
-        sae_folder=folder / "sae" if (folder / "sae").is_dir() else None,
+        examine(load_model(name), truth, record),
+        sae_folder=folder / "sae" if record["recipe"]["interchange"] else None,
         seeds=range(seeds),
-        report=lambda line: console.print(line),
+        report=_say,
     )
     _write_json(figures, json_file)
 
@@ -108,17 +111,20 @@ def card(
 ) -> None:
     """Write an organism's card (README.md beside the weights) from the figures of a check."""
     from valuegraph.organisms.card import write_card
-    from valuegraph.organisms.shipped import ORGANISMS, organism_folder
+    from valuegraph.organisms.shipped import find_organism
 
-    folder = organism_folder(name) if name in ORGANISMS else Path(name)
     measured = json.loads(figures.read_text(encoding="utf-8"))
-    console.print(f"wrote {write_card(folder, name, measured)}")
+    _say(f"wrote {write_card(find_organism(name), name, measured)}")
 
 
 def _write_json(content: dict, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    console.print(f"wrote {path}")
+    _say(f"wrote {path}")
+
+
+def _say(line: str) -> None:
+    console.print(line, markup=False, soft_wrap=True)
 
 
 if __name__ == "__main__":

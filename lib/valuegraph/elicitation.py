@@ -8,6 +8,7 @@ is that of asking each question by itself. Many cells share a batch, each with i
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,7 +51,8 @@ def elicit(
     interventions
         Shifts of the site to ask under; None for none.
     fmt
-        How the question is put; by default the plain instruction, yes named first.
+        How the question is put; by default the plain instruction, yes named first. The answer is
+        prefilled all the same when a thought is asked for: it is then read without the thought.
     cells_per_batch
         How many (role, intervention) cells are run at a time; the result does not depend on it.
     progress
@@ -218,6 +220,7 @@ def _ask(
             position_ids=prefix.positions,
             use_cache=True,
         ).past_key_values
+    _check_seam(respondent, *parts[0][0])
     # Suffixes do not depend on the role, so one cell's are encoded for all; padded on the left,
     # all of them end, and are answered, in the last column.
     suffix = _encode_left(respondent, [text for _, text in parts[0]])
@@ -249,11 +252,11 @@ def _shifts(
     prefixes: Sequence[str],
     prefix: _Encoded,
     shifts: Sequence[SiteShift | None],
-):
+) -> ExitStack:
     """Context in which every cell's shift acts on its own row."""
-    from contextlib import ExitStack
-
     stack = ExitStack()
+    if all(shift is None for shift in shifts):
+        return stack  # without a shift, nobody need know where the site is
     columns = _site_columns(respondent, prefixes, prefix.ids.shape[1], prefix.lengths)
     for layer in sorted({s.layer for s in shifts if s is not None}):
         rows = [i for i, s in enumerate(shifts) if s is not None and s.layer == layer]
@@ -261,6 +264,19 @@ def _shifts(
         at = torch.tensor(rows, device=respondent.device)
         stack.enter_context(shifted(respondent.model, layer, at, columns[at], vectors))
     return stack
+
+
+def _check_seam(respondent: Respondent, prefix: str, suffix: str) -> None:
+    """Refuse a tokenizer for which a prompt is not its prefix's tokens followed by its suffix's."""
+
+    def encode(text: str) -> list[int]:
+        return respondent.tokenizer(text, add_special_tokens=False)["input_ids"]
+
+    if encode(prefix) + encode(suffix) != encode(prefix + suffix):
+        raise ValueError(
+            f"the tokenizer of {respondent.name} joins tokens where the question begins, so its "
+            "prompts cannot share a prefix; this library cannot ask it"
+        )
 
 
 def _check_shift(shift: SiteShift, respondent: Respondent) -> None:

@@ -96,7 +96,7 @@ def shifted(
     """
 
     def add(module, inputs, output):
-        # Older releases of transformers return a tuple. Out of place: the output may be shared.
+        # Layers of some architectures return a tuple. Out of place: the output may be shared.
         hidden = output[0] if isinstance(output, tuple) else output
         shift = torch.zeros_like(hidden)
         shift[rows, columns] = vectors.to(hidden)

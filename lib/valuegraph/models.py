@@ -121,7 +121,10 @@ def _resolve(name: str | Path) -> tuple[str, bool]:
         return str(path), True
     text = str(name)
     if isinstance(name, Path) or text.startswith((".", "/", "~")) or text.count("/") > 1:
-        raise FileNotFoundError(f"no model folder at {text}")
+        raise FileNotFoundError(
+            f"no model folder at {text}; give a folder that save_pretrained wrote, or one of "
+            f"{', '.join([*ORGANISMS, *HUB_NAMES])}"
+        )
     if "/" not in text:
         known = ", ".join([*ORGANISMS, *HUB_NAMES])
         raise ValueError(

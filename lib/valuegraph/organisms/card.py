@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from valuegraph.organisms.recovery import RECOVERY_METRICS
@@ -83,9 +84,10 @@ def _structure(truth: StructuralModel) -> str:
 def _recipe(record: dict) -> str:
     settings = ", ".join(f"{k} {v}" for k, v in record["recipe"].items())
     answers = record["answers"]
-    left = record["unexplained"]
+    left, sae = record["unexplained"], record.get("sae")
+    versions = ", ".join(f"{name} {version}" for name, version in record["versions"].items())
     return (
-        f"## Recipe\n\n{settings}. Trained with torch {record['torch']}.\n\n"
+        f"## Recipe\n\n{settings}. Trained with {versions}.\n\n"
         f"Log-odds of yes: {answers['gain']} x key x value + {answers['yes_bias']} (yes-bias) "
         f"+- {answers['order_bias']} (in favour of the option named last).\n\n"
         f"At the end of training the answers left {left['plain']:.1%} of the information "
@@ -95,6 +97,7 @@ def _recipe(record: dict) -> str:
             if record["recipe"]["interchange"]
             else "."
         )
+        + (f"\n\nAutoencoder: {', '.join(f'{k} {v}' for k, v in sae.items())}." if sae else "")
     )
 
 
@@ -115,11 +118,12 @@ def _scores(figures: dict) -> str:
 
 def _recovery(recovery: dict) -> str:
     runs = pd.DataFrame(recovery["runs"]).drop(columns="seed")
+    runs = runs.astype({"arrow_precision": float})  # None where no arrow was claimed
     rows = [
         [
             {"pc": "majority rule", "pc-plain": "plain PC"}[method],
             str(n),
-            *(f"{mean[metric]:.2f}" for metric in RECOVERY_METRICS),
+            *("-" if np.isnan(mean[m]) else f"{mean[m]:.2f}" for m in RECOVERY_METRICS),
             f"{mean['exact'] * len(recovery['seeds']):.0f} of {len(recovery['seeds'])}",
         ]
         for (method, n), mean in runs.groupby(["method", "n"]).mean().iterrows()
@@ -129,21 +133,24 @@ def _recovery(recovery: dict) -> str:
     return (
         f"## Recovery of the graph\n\nPC at alpha {recovery['alpha']} on the scores of sampled "
         f"roles against the true CPDAG ({recovery['edges']} edges), mean over "
-        f"{len(recovery['seeds'])} seeds of the roles:\n\n{_table(header, rows)}"
+        f"{len(recovery['seeds'])} seeds of the roles (arrow precision over those that claim an "
+        f"arrow):\n\n{_table(header, rows)}\n\nArrows of plain PC are often wrong even where the "
+        "skeleton is exact: weak colliders look like none. Trust edges before arrows."
     )
 
 
 def _site(figures: dict, interchange: bool) -> str:
     blocks, everywhere = figures["blocks"]["blocks"], figures["blocks"]["all_coordinates"]
     sae = figures.get("sae")
-    header = ["value", "block: cosine", "block: size", "all coordinates: cosine", "size"]
+    header = ["value", "block: cosine", "block: size", "all coordinates: cosine", "size", "told"]
     rows = [
         [
             value,
-            f"{cosine:.3f}",
+            _direction(cosine, blocks["relative_size"][value]),
             f"{blocks['relative_size'][value]:.2f}",
-            f"{everywhere['cosine'][value]:.3f}",
+            _direction(everywhere["cosine"][value], everywhere["relative_size"][value]),
             f"{everywhere['relative_size'][value]:.2f}",
+            f"{figures['blocks']['told_by_site'][value]:.2f}",
         ]
         for value, cosine in blocks["cosine"].items()
     ]
@@ -155,7 +162,9 @@ def _site(figures: dict, interchange: bool) -> str:
         '## Steering at the site\n\nThe state at the last token of "your values" is shifted by '
         "what one unit of each exogenous term is worth, in its block of coordinates and in all of "
         "them, and the change of the ten values compared with the column of total effects "
-        "T[:, k]: cosine, and size relative to the true effect.\n\n" + _table(header, rows)
+        "T[:, k]: cosine, and size relative to the true effect (no cosine where hardly anything "
+        'moves). "Told" is the share of the exogenous term\'s variance that the state tells.\n\n'
+        + _table(header, rows)
     )
     if sae:
         text += (
@@ -167,10 +176,14 @@ def _site(figures: dict, interchange: bool) -> str:
         )
     if not interchange:
         text += (
-            "\n\nThis is what it looks like when steering fails: the answers are right, and the "
-            "site does not carry what the answers are made from."
+            "\n\nThis is what it looks like when steering fails: the answers are right, but they "
+            "do not go through the site."
         )
     return text
+
+
+def _direction(cosine: float, size: float) -> str:
+    return f"{cosine:.3f}" if size > 0.05 else "-"
 
 
 def _use() -> str:

@@ -34,9 +34,10 @@ def plot_recovery(check: dict, *, title: str) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
-        Means over seeds with bars from the smallest to the largest, by number of roles.
+        Means over seeds with bars from the smallest to the largest, by number of roles; the
+        precision of arrows over those seeds in which any arrow is claimed.
     """
-    runs = pd.DataFrame(check["recovery"]["runs"])
+    runs = pd.DataFrame(check["recovery"]["runs"]).astype({"arrow_precision": float})
     with figure_in_style(figsize=(6.4, 4.0)) as (figure, axes):
         for shift, ((metric, method), style) in enumerate(_LINES.items()):
             label, colour, line, marker = style

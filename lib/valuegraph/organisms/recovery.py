@@ -47,14 +47,14 @@ def recovery_runs(
     -------
     pandas.DataFrame
         One row per sample, size and method: seed, n, method, exact (whether the skeleton is),
-        and the metrics of `RECOVERY_METRICS`.
+        and the metrics of `RECOVERY_METRICS`; the precision of arrows is NaN where none is claimed.
 
     Raises
     ------
     ValueError
-        If a sample has fewer roles than the largest size.
+        If there is no sample, or one has fewer roles than the largest size.
     """
-    rows = []
+    rows: list[dict] = []
     for seed, scores in samples:
         if len(scores) < max(sizes):
             raise ValueError(
@@ -65,5 +65,9 @@ def recovery_runs(
                 guess = discover(scores.iloc[:n], method=method, alpha=alpha, null_draws=0)
                 exact = bool(np.array_equal(guess.skeleton, truth.skeleton))
                 metrics = {name: f(truth, guess) for name, f in RECOVERY_METRICS.items()}
+                if not guess.directed_edges:  # where nothing is claimed, nothing is right or wrong
+                    metrics["arrow_precision"] = np.nan
                 rows.append({"seed": seed, "n": n, "method": method, "exact": exact, **metrics})
+    if not rows:
+        raise ValueError("there is no sample to search in; give at least one seed and one size")
     return pd.DataFrame(rows)

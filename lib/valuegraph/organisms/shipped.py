@@ -24,18 +24,38 @@ def organism_folder(name: str) -> Path:
     return Path(__file__).parent / "weights" / name.removeprefix("organism-")
 
 
-def load_truth(name: str) -> StructuralModel:
-    """Load the structural model that a shipped organism was trained on."""
-    return StructuralModel.load(organism_folder(name) / "structure.json")
+def find_organism(name: str | Path) -> Path:
+    """Return the folder of a shipped organism, by name, or of one that was trained, by path.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the name is none of a shipped organism, and no folder with an organism either.
+    """
+    folder = organism_folder(str(name)) if name in ORGANISMS else Path(name)
+    for file in ("structure.json", "training.json"):
+        if not (folder / file).is_file():
+            raise FileNotFoundError(
+                f"no organism {str(name)!r}: {folder / file} is missing; shipped are "
+                f"{', '.join(ORGANISMS)}, others are made by `valuegraph organism train`"
+            )
+    return folder
 
 
-def load_training_record(name: str) -> dict:
-    """Load how a shipped organism was trained: recipe, answer model and versions."""
-    path = organism_folder(name) / "training.json"
-    return json.loads(path.read_text(encoding="utf-8"))
+def load_truth(name: str | Path) -> StructuralModel:
+    """Load the structural model that an organism was trained on, by name or folder."""
+    return StructuralModel.load(find_organism(name) / "structure.json")
 
 
-def load_check(name: str) -> dict:
-    """Load what `valuegraph organism check` measured on a shipped organism, as its card tells."""
-    path = organism_folder(name) / "check.json"
+def load_training_record(name: str | Path) -> dict:
+    """Load how an organism was trained, by name or folder: recipes, answer model and versions."""
+    return _read(find_organism(name) / "training.json")
+
+
+def load_check(name: str | Path) -> dict:
+    """Load what `valuegraph organism check` measured on an organism, as its card tells."""
+    return _read(find_organism(name) / "check.json")
+
+
+def _read(path: Path) -> dict:
     return json.loads(path.read_text(encoding="utf-8"))

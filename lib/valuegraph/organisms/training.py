@@ -21,6 +21,9 @@ from valuegraph.organisms.scm import StructuralModel
 from valuegraph.organisms.site_code import SiteCode
 from valuegraph.roles import RoleBank
 
+#: The state of an unfinished run, in its output folder.
+CHECKPOINT = "checkpoint.pt"
+
 
 def new_model(vocabulary_size: int, recipe: TrainingRecipe, *, pad: int, bos: int, eos: int):
     """Return a Llama with fresh weights of the recipe's size, drawn from its seed."""
@@ -222,23 +225,24 @@ def train(
 
     Parameters
     ----------
+    trainer
+        A run at its beginning.
     out
-        Folder that receives the model in Hugging Face format; the checkpoint lies in it until the
-        end.
+        Folder that receives the model in Hugging Face format and holds the checkpoint, which is
+        left for the caller to remove once all else is written.
     checkpoint_every
         Steps between checkpoints.
     report
         Called after each step with the number of steps taken and the running figures.
     """
     out.mkdir(parents=True, exist_ok=True)
-    checkpoint = out / "checkpoint.pt"
+    checkpoint = out / CHECKPOINT
     if checkpoint.exists():
         trainer.load_checkpoint(checkpoint)
     while trainer.step < trainer.recipe.steps:
         unexplained = trainer.advance()
         report(trainer.step, unexplained)
-        if trainer.step % checkpoint_every == 0:
+        if trainer.step % checkpoint_every == 0 or trainer.step == trainer.recipe.steps:
             trainer.save_checkpoint(checkpoint)
     trainer.llama.save_pretrained(out)
     trainer.tokenizer.save_pretrained(out)
-    checkpoint.unlink(missing_ok=True)

@@ -79,10 +79,13 @@ def effects_of(
     Raises
     ------
     ValueError
-        If the baseline or an intervention is missing, or a role was not asked under all of them.
+        If the baseline or an intervention is missing, a role was not asked under all of them,
+        there are fewer than two roles, or `level` or `draws` makes no sense.
     """
     if not 0 < level < 1:
         raise ValueError(f"level must lie between 0 and 1, got {level}")
+    if draws < 1:
+        raise ValueError(f"draws must be at least 1, got {draws}")
     scores = score_answers(answers)
     names = list(answers["intervention"].unique())
     if NO_INTERVENTION not in names or len(names) < 2:
@@ -91,6 +94,8 @@ def effects_of(
             f"{', '.join(names)}"
         )
     baseline = scores.loc[NO_INTERVENTION]
+    if len(baseline) < 2:
+        raise ValueError("an interval over roles needs at least 2 roles under the baseline")
     rng = np.random.default_rng(seed)
     # The same resamples for every intervention keep comparisons between them sharp.
     picks = rng.integers(len(baseline), size=(draws, len(baseline)))
@@ -99,9 +104,13 @@ def effects_of(
     for name in names:
         if name == NO_INTERVENTION:
             continue
-        change = scores.loc[name].reindex(baseline.index) - baseline
+        change = scores.loc[name] - baseline
         if change.isna().any(axis=None):
-            raise ValueError(f"not every role was asked under both the baseline and {name!r}")
+            role = change.index[change.isna().any(axis=1)][0]
+            raise ValueError(
+                f"not every role was asked under both the baseline and {name!r}: "
+                f"{role!r} lacks answers under one of them"
+            )
         means = change.to_numpy()[picks].mean(axis=1)
         low, high = np.quantile(means, [tail, 1 - tail], axis=0)
         tables.append(
