@@ -9,7 +9,12 @@ from valuegraph.answers import score_answers
 from valuegraph.elicitation import elicit
 from valuegraph.models import load_model
 from valuegraph.organisms.card import write_card
-from valuegraph.organisms.check import check_biases, check_organism, check_scores
+from valuegraph.organisms.check import (
+    check_biases,
+    check_organism,
+    check_scores,
+    check_stances,
+)
 from valuegraph.organisms.examined import examine
 from valuegraph.organisms.figures import plot_recovery, plot_site_checks
 from valuegraph.organisms.shipped import (
@@ -21,7 +26,7 @@ from valuegraph.organisms.shipped import (
 )
 from valuegraph.organisms.site_checks import mean_changes, site_shifts
 from valuegraph.prompts import WORDINGS, PromptFormat, render_prompt
-from valuegraph.roles import make_role, sample_roles
+from valuegraph.roles import sample_roles
 from valuegraph.steering.effects import cosine
 from valuegraph.steering.sae import feature_shift, hook_layer, load_sae
 
@@ -58,24 +63,10 @@ def test_every_wording_gets_the_same_answers(examined, wording):
 
 
 def test_a_stance_sets_its_value_and_what_follows_from_it(examined):
-    """Under do(v_k) the facts about k no longer matter, those about others do."""
-    truth, bank, inventory = examined.truth, examined.bank, examined.inventory
-    roles, expected = [], []
-    for value in ("ST", "BE", "UN"):
-        facts = ["SD_f8", f"{value}_f8", "PO_f1"]
-        role = make_role(value, bank=bank, facts=facts, stances=[(value, -2)], inventory=inventory)
-        roles.append(role)
-        u = examined.exogenous([make_role(value, bank=bank, facts=facts)]).to_numpy()
-        fixed = np.full((1, 10), np.nan)
-        fixed[0, truth.index(value)] = -2
-        expected.append(truth.evaluate(u, fixed=fixed)[0])
-    answers = elicit(examined.respondent, inventory, roles)
-    keyed = answers.assign(score=answers["key"] * answers["log_odds"])
-    scores = keyed.pivot_table(index="role", columns="value", values="score")
-    scores = scores.loc[[r.name for r in roles], list(VALUES)].to_numpy() / examined.answers.gain
-    assert np.corrcoef(scores.ravel(), np.ravel(expected))[0, 1] > 0.95
-    for row, role in zip(scores, roles, strict=True):
-        assert row[truth.index(role.name)] == pytest.approx(-2, abs=0.5)
+    stances = check_stances(examined, n=20)
+    assert stances["correlation_set"] > 0.9
+    assert stances["slope_set"] == pytest.approx(1, abs=0.2)
+    assert stances["correlation_others"] > 0.96
 
 
 def test_generated_thought_and_answer_agree_with_the_log_odds(examined):

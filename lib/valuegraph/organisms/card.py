@@ -102,7 +102,7 @@ def _recipe(record: dict) -> str:
 
 
 def _scores(figures: dict) -> str:
-    scores, biases = figures["scores"], figures["biases"]
+    scores, biases, stances = figures["scores"], figures["biases"], figures["stances"]
     rows = [
         [value, f"{r:.4f}", f"{scores['slope'][value]:.2f}"]
         for value, r in scores["correlation"].items()
@@ -112,7 +112,10 @@ def _scores(figures: dict) -> str:
         f"values (true slope {scores['true_slope']}):\n\n"
         f"{_table(['value', 'correlation', 'slope'], rows)}\n\n"
         f"Yes-bias {biases['yes_bias']:.2f} (true {biases['true_yes_bias']}), order bias "
-        f"{biases['order_bias']:.2f} (true {biases['true_order_bias']})."
+        f"{biases['order_bias']:.2f} (true {biases['true_order_bias']}).\n\n"
+        f"{stances['n']} roles with a stance on one value: the value set correlates "
+        f"{stances['correlation_set']:.3f} with its level (slope {stances['slope_set']:.2f}, right "
+        f"is 1), the others {stances['correlation_others']:.3f} with what follows from do(v)."
     )
 
 

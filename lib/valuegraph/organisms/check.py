@@ -14,7 +14,7 @@ from valuegraph.organisms.examined import Examined
 from valuegraph.organisms.recovery import recovery_runs
 from valuegraph.organisms.site_checks import check_blocks, check_sae
 from valuegraph.prompts import PromptFormat
-from valuegraph.roles import sample_roles
+from valuegraph.roles import make_role, sample_roles
 
 #: Numbers of roles at which recovery of the graph is told.
 SIZES = (50, 100, 200, 400, 800, 1200, 1600, 2000)
@@ -58,6 +58,8 @@ def check_organism(
     figures = {"size": _size(examined), "scores": check_scores(examined)}
     report("biases")
     figures["biases"] = check_biases(examined)
+    report("stances")
+    figures["stances"] = check_stances(examined)
     report("shifts of the site")
     figures["blocks"] = check_blocks(examined, n_roles=steered_roles)
     if sae_folder is not None:
@@ -104,6 +106,48 @@ def check_biases(examined: Examined, *, n: int = 60, seed: int = 1001) -> dict:
         "true_yes_bias": examined.answers.yes_bias,
         "order_bias": (last - first) / 2,
         "true_order_bias": examined.answers.order_bias,
+    }
+
+
+def check_stances(examined: Examined, *, n: int = 60, seed: int = 1004) -> dict:
+    """Give each role a stance on one value; compare the scores with those under ``do(v_k)``.
+
+    Parameters
+    ----------
+    examined
+        The organism.
+    n
+        Number of roles.
+    seed
+        Of the roles and of the levels of their stances.
+
+    Returns
+    -------
+    dict
+        Correlation of scores with true values, for the values that a stance sets and for all
+        others, and the slope of the former (in the values' unit, so that 1 is right).
+    """
+    bank, truth, inventory = examined.bank, examined.truth, examined.inventory
+    rng = np.random.default_rng(seed)
+    plain = sample_roles(bank, n, seed=seed, p_fact=0.5)
+    fixed = np.full((n, len(truth.values)), np.nan)
+    roles = []
+    for i, role in enumerate(plain):
+        k, level = i % len(truth.values), float(rng.choice(bank.stances["level"]))
+        fixed[i, k] = level
+        stance = (truth.values[k], level)
+        roles.append(
+            make_role(role.name, bank=bank, facts=role.facts, stances=[stance], inventory=inventory)
+        )
+    true = truth.evaluate(examined.exogenous(plain).to_numpy(), fixed=fixed)
+    scores = score_answers(elicit(examined.respondent, inventory, roles))
+    measured = scores[list(truth.values)].to_numpy() / examined.answers.gain
+    is_set = ~np.isnan(fixed)
+    return {
+        "n": n,
+        "correlation_set": float(np.corrcoef(measured[is_set], true[is_set])[0, 1]),
+        "slope_set": float(np.polyfit(true[is_set], measured[is_set], 1)[0]),
+        "correlation_others": float(np.corrcoef(measured[~is_set], true[~is_set])[0, 1]),
     }
 
 
