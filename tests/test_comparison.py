@@ -98,6 +98,14 @@ def test_figures_can_be_written_as_json():
     assert "–" in nothing_shared._repr_html_()
 
 
+def test_the_table_shows_no_precision_where_nothing_is_claimed():
+    truth = graph(directed=[("a", "c"), ("b", "c")])
+    without_arrows = compare(truth, graph(undirected=[("a", "c"), ("b", "c")]))
+    arrows = without_arrows._repr_html_().split("arrows</th>")[1].split("</tr>")[0]
+    assert "<td>–</td>" in arrows and "1.00" not in arrows
+    assert without_arrows.metrics["arrow_precision"] == 1
+
+
 def test_graphs_over_different_values_are_refused():
     with pytest.raises(ValueError, match="only the truth has f, only the guess has none"):
         compare(graph(), graph(values=VALUES[:5]))

@@ -87,11 +87,15 @@ class Comparison:
     def _repr_html_(self) -> str:
         import pandas as pd
 
+        c = self.counts
+        # By convention the precision of no claim is 1; a reader should not take it for a success.
+        unclaimed = {"skeleton_precision"} if not c["guessed_edges"] else set()
+        unclaimed |= {"arrow_precision"} if not c["guessed_arrows"] else set()
+
         def share(name: str) -> str:
             number = self.metrics[name]
-            return "–" if math.isnan(number) else f"{number:.2f}"
+            return "–" if name in unclaimed or math.isnan(number) else f"{number:.2f}"
 
-        c = self.counts
         rows = {
             "edges": [c["true_edges"], c["guessed_edges"], c["true_edges"] - c["missing"]]
             + [share(f"skeleton_{name}") for name in ("precision", "recall", "f1")],
