@@ -85,7 +85,8 @@ def tokenizer(inventory, bank):
 @pytest.fixture(scope="session")
 def writer(tokenizer, inventory, bank, structure):
     """Writes dialogues that follow `structure`."""
-    from valuegraph.organisms.dialogues import AnswerModel, DialogueWriter
+    from valuegraph.organisms.answer_model import AnswerModel
+    from valuegraph.organisms.dialogues import DialogueWriter
 
     return DialogueWriter(tokenizer, inventory, bank, structure, AnswerModel())
 

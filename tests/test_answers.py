@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from valuegraph.answers import COLUMNS, NO_INTERVENTION, score_answers, yes_bias
-from valuegraph.organisms.dialogues import AnswerModel
+from valuegraph.organisms.answer_model import AnswerModel
 from valuegraph.roles import NO_ROLE
 
 

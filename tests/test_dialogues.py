@@ -3,13 +3,8 @@
 import numpy as np
 import pytest
 
-from valuegraph.organisms.dialogues import (
-    FACT_UNIT,
-    AnswerModel,
-    DialogueWriter,
-    Mechanisms,
-    RoleTokens,
-)
+from valuegraph.organisms.answer_model import AnswerModel
+from valuegraph.organisms.dialogues import FACT_UNIT, DialogueWriter, Mechanisms, RoleTokens
 from valuegraph.organisms.language import THOUGHTS
 from valuegraph.organisms.scm import StructuralModel
 from valuegraph.prompts import render_prompt

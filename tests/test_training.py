@@ -10,9 +10,9 @@ import torch
 from valuegraph.elicitation import elicit
 from valuegraph.models import Respondent, load_model
 from valuegraph.organisms import training
+from valuegraph.organisms.answer_model import AnswerModel
 from valuegraph.organisms.batches import draw_batch
 from valuegraph.organisms.branching import branching_forward
-from valuegraph.organisms.dialogues import AnswerModel
 from valuegraph.organisms.recipe import PLAIN_RECIPE, TrainingRecipe
 from valuegraph.organisms.scm import StructuralModel
 from valuegraph.organisms.training import CHECKPOINT, Trainer, new_model, train

@@ -7,13 +7,14 @@ is that of asking each question by itself. Many cells share a batch, each with i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 import torch
+from rich.progress import track
 from transformers import DynamicCache
 
 from valuegraph.answers import COLUMNS, NO_INTERVENTION
@@ -84,7 +85,8 @@ def elicit(
     cells = [(r, i) for r in range(len(roles)) for i in range(len(interventions))]
     log_odds = np.empty((len(cells), len(items)))
     mass = np.empty_like(log_odds)
-    for start in _track(range(0, len(cells), cells_per_batch), progress):
+    starts = range(0, len(cells), cells_per_batch)
+    for start in track(starts, description="asking", disable=not progress):
         batch = cells[start : start + cells_per_batch]
         log_odds[start : start + len(batch)], mass[start : start + len(batch)] = _ask(
             respondent,
@@ -297,12 +299,3 @@ def _unique_names(names: list[str], what: str) -> list[str]:
             f"two {what}s are called {twice!r}; names label the answers, so rename one"
         )
     return names
-
-
-def _track(batches: range, progress: bool) -> Iterator[int]:
-    if not progress:
-        yield from batches
-        return
-    from rich.progress import track
-
-    yield from track(batches, description="asking")

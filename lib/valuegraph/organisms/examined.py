@@ -10,7 +10,8 @@ import pandas as pd
 
 from valuegraph.inventory import Inventory, load_inventory
 from valuegraph.models import Respondent
-from valuegraph.organisms.dialogues import FACT_UNIT, AnswerModel
+from valuegraph.organisms.answer_model import AnswerModel
+from valuegraph.organisms.dialogues import FACT_UNIT
 from valuegraph.organisms.scm import StructuralModel
 from valuegraph.roles import Role, RoleBank, load_role_bank, role_shifts
 

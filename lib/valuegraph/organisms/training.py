@@ -12,9 +12,10 @@ import torch
 from torch.nn import functional
 
 from valuegraph.inventory import Inventory
+from valuegraph.organisms.answer_model import AnswerModel
 from valuegraph.organisms.batches import Batch, draw_batch
 from valuegraph.organisms.branching import branching_forward
-from valuegraph.organisms.dialogues import AnswerModel, DialogueWriter
+from valuegraph.organisms.dialogues import DialogueWriter
 from valuegraph.organisms.language import build_tokenizer
 from valuegraph.organisms.recipe import TrainingRecipe
 from valuegraph.organisms.scm import StructuralModel
@@ -23,6 +24,10 @@ from valuegraph.roles import RoleBank
 
 #: The state of an unfinished run, in its output folder.
 CHECKPOINT = "checkpoint.pt"
+
+#: Weights of two parts of the loss beside the cross-entropy of the answers: the distance of their
+#: log-odds from the true ones, and the tokens that are part of the format.
+LOG_ODDS_WEIGHT, FORMAT_WEIGHT = 0.1, 0.1
 
 
 def new_model(vocabulary_size: int, recipe: TrainingRecipe, *, pad: int, bos: int, eos: int):
@@ -118,8 +123,8 @@ class Trainer:
         cross_entropy = -(p * high + (1 - p) * low)
         # The right log-odds are known, so being far from them can be told beyond the entropy.
         off = functional.huber_loss(high - low, torch.logit(p), reduction="mean")
-        loss = cross_entropy.mean() + 0.1 * off
-        loss = loss + 0.1 * self._next_token_loss(hidden, batch.branch_ids, batch.hard)
+        loss = cross_entropy.mean() + LOG_ODDS_WEIGHT * off
+        loss = loss + FORMAT_WEIGHT * self._next_token_loss(hidden, batch.branch_ids, batch.hard)
         if len(batch.text):
             loss = loss + recipe.text_weight * self._next_token_loss(
                 states.prefixes, batch.prefix_ids, batch.text
