@@ -72,6 +72,11 @@ def load_model(
     dtype
         Of the weights; by default float32 on a CPU and the checkpoint's own type on a GPU.
 
+    Returns
+    -------
+    Respondent
+        The model in evaluation mode, with its tokenizer.
+
     Raises
     ------
     ValueError

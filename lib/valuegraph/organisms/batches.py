@@ -79,7 +79,7 @@ def draw_batch(writer: DialogueWriter, recipe: TrainingRecipe, step: int) -> Bat
     recipe
         Sizes and curriculum.
     step
-        Number of the step, counted from 0. The dialogues depend on it and the recipe's seed alone.
+        Number of the step, counted from 0. Same writer, recipe and step, same dialogues.
     """
     rng = np.random.default_rng([recipe.seed, step])
     progress = step / recipe.steps

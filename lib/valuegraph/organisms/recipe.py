@@ -40,7 +40,8 @@ class TrainingRecipe:
         Share of the steps in which questions never see the role text, so that all they know
         comes through the site.
     hidden_later
-        Share of the steps that keep this mask afterwards.
+        Share of the steps that keep this mask later on; it is phased out over a fifth of all
+        steps.
     code_weight
         Weight of the distance between the site's state and the code of its mechanisms.
     item_weight

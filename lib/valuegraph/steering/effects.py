@@ -128,7 +128,17 @@ def effects_of(
 
 
 def cosine(effect: Sequence[float], truth: Sequence[float]) -> float:
-    """Cosine between a measured and a true effect, each over the same values.
+    """Cosine between a measured and a true effect.
+
+    Parameters
+    ----------
+    effect, truth
+        Changes of the same values in the same order, in any unit.
+
+    Returns
+    -------
+    float
+        1 if both point the same way, 0 if they have nothing in common, -1 if they are opposed.
 
     Raises
     ------

@@ -22,6 +22,16 @@ if TYPE_CHECKING:
 def load_sae(folder: str | Path) -> SAE:
     """Load a sparse autoencoder from a folder in SAELens' format.
 
+    Parameters
+    ----------
+    folder
+        Holds ``cfg.json`` and ``sae_weights.safetensors``.
+
+    Returns
+    -------
+    sae_lens.SAE
+        The autoencoder, on the CPU.
+
     Raises
     ------
     FileNotFoundError
@@ -147,6 +157,11 @@ def feature_shift(
         Multiple of the raw decoder row, of either sign, as in Kang et al. (2025).
     layer
         Whose output is shifted; by default the one that the autoencoder's metadata name.
+
+    Returns
+    -------
+    SiteShift
+        Named after feature and coefficient.
 
     Raises
     ------
