@@ -38,7 +38,7 @@ def discover(
         accepted if it holds a single intervention.
     method
         ``"pc"``: the PC algorithm with the majority rule for colliders; ``"pc-plain"``: with the
-        original rule, whose arrows are less often right (see Notes).
+        original rule, whose arrows hang on single tests (see Notes).
     alpha
         Significance level of each test, in (0, 1): an edge goes if a test says p > ``alpha``.
     null_draws
