@@ -1,7 +1,7 @@
 """The forward pass of training: many branches of questions behind one prefix, in one go.
 
-The same numbers as the model's own forward pass over each whole dialogue (a test says so), at a
-third of the cost: a prefix is run once for all its branches, and branches do not look at one
+The same numbers as the model's own forward pass over each whole dialogue (a test says so), for less
+work: a prefix is run once for all its branches, and branches do not look at one
 another.
 """
 
