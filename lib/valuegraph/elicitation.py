@@ -82,6 +82,10 @@ def elicit(
         raise ValueError(f"cells_per_batch must be at least 1, got {cells_per_batch}")
     reader = AnswerReader.for_tokenizer(respondent.tokenizer)
     items = inventory.items
+    _check_seam(
+        respondent,
+        *render_parts(respondent.tokenizer, [items["text"].iloc[0]], roles[0], fmt=fmt)[0],
+    )
     cells = [(r, i) for r in range(len(roles)) for i in range(len(interventions))]
     log_odds = np.empty((len(cells), len(items)))
     mass = np.empty_like(log_odds)
@@ -222,7 +226,6 @@ def _ask(
             position_ids=prefix.positions,
             use_cache=True,
         ).past_key_values
-    _check_seam(respondent, *parts[0][0])
     # Suffixes do not depend on the role, so one cell's are encoded for all; padded on the left,
     # all of them end, and are answered, in the last column.
     suffix = _encode_left(respondent, [text for _, text in parts[0]])
