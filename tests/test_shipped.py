@@ -24,7 +24,7 @@ from valuegraph.organisms.shipped import (
     load_truth,
     organism_folder,
 )
-from valuegraph.organisms.site_checks import mean_changes, site_shifts
+from valuegraph.organisms.site_checks import mean_changes, site_shifts, site_slopes
 from valuegraph.prompts import WORDINGS, PromptFormat, render_prompt
 from valuegraph.roles import sample_roles
 from valuegraph.steering.effects import cosine
@@ -101,7 +101,8 @@ def test_generated_thought_and_answer_agree_with_the_log_odds(examined):
 
 @pytest.mark.parametrize("in_blocks", [True, False])
 def test_shifting_the_site_works_where_it_should_and_fails_where_it_should(examined, in_blocks):
-    shifts, told = site_shifts(examined, in_blocks=in_blocks, n_roles=600, seed=6)
+    slopes, told = site_slopes(examined, n_roles=600, seed=6)
+    shifts = site_shifts(examined, slopes, in_blocks=in_blocks)
     measured = mean_changes(examined, sample_roles(examined.bank, 3, seed=7), shifts)
     true = np.array([examined.true_effect(s.name) for s in shifts])
     relative = np.linalg.norm(measured, axis=1) / np.linalg.norm(true, axis=1)

@@ -7,13 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from valuegraph.answers import NO_INTERVENTION, score_answers
 from valuegraph.elicitation import elicit, site_states
 from valuegraph.hooks import SiteShift
 from valuegraph.organisms.examined import Examined
 from valuegraph.organisms.site_code import block_slices
 from valuegraph.roles import sample_roles
-from valuegraph.steering.effects import cosine
+from valuegraph.steering.effects import changes_of, cosine
 from valuegraph.steering.sae import (
     feature_activity,
     feature_shift,
@@ -22,10 +21,10 @@ from valuegraph.steering.sae import (
 )
 
 
-def site_shifts(
-    examined: Examined, *, in_blocks: bool, n_roles: int = 2000, seed: int = 1002
-) -> tuple[list[SiteShift], np.ndarray]:
-    """Shifts of the site worth one unit of each exogenous term, as regression tells them.
+def site_slopes(
+    examined: Examined, *, n_roles: int = 2000, seed: int = 1002
+) -> tuple[np.ndarray, np.ndarray]:
+    """Tell by regression what one unit of each exogenous term is worth at the site.
 
     The site's states are regressed on all exogenous terms at once, over roles drawn for it.
 
@@ -33,15 +32,13 @@ def site_shifts(
     ----------
     examined
         The organism.
-    in_blocks
-        Whether each shift is confined to the coordinates of its value's block.
     n_roles, seed
         Roles of the regression.
 
     Returns
     -------
-    shifts : list of SiteShift
-        One per value, named by it.
+    slopes : numpy.ndarray
+        Change of the state per unit of each exogenous term, shape ``(d, width)``.
     told : numpy.ndarray
         Share of each exogenous term's variance that the site's state tells, shape ``(d,)``.
     """
@@ -53,16 +50,30 @@ def site_shifts(
     slopes = np.linalg.lstsq(u, states, rcond=None)[0]
     readout = np.linalg.lstsq(states, u, rcond=None)[0]
     told = 1 - ((u - states @ readout) ** 2).sum(axis=0) / (u**2).sum(axis=0)
+    return slopes, told
+
+
+def site_shifts(examined: Examined, slopes: np.ndarray, *, in_blocks: bool) -> list[SiteShift]:
+    """Shifts of the site along some slopes, one per value and named by it.
+
+    Parameters
+    ----------
+    examined
+        The organism.
+    slopes
+        Shape ``(d, width)``, as `site_slopes` returns them.
+    in_blocks
+        Whether each shift is confined to the coordinates of its value's block.
+    """
     if in_blocks:
         confined = np.zeros_like(slopes)
         for k, block in enumerate(block_slices(slopes.shape[1], len(slopes))):
             confined[k, block] = slopes[k, block]
         slopes = confined
-    shifts = [
+    return [
         SiteShift(value, examined.site_layer, slope)
         for value, slope in zip(examined.truth.values, slopes, strict=True)
     ]
-    return shifts, told
 
 
 def check_blocks(examined: Examined, *, n_roles: int, seed: int = 1002) -> dict:
@@ -84,10 +95,11 @@ def check_blocks(examined: Examined, *, n_roles: int, seed: int = 1002) -> dict:
         effects by value, size relative to the true effect; and how much the site tells of each
         ``u_k``.
     """
+    slopes, told = site_slopes(examined, seed=seed)
+    roles = sample_roles(examined.bank, n_roles, seed=seed + 500)
     result = {}
     for name, in_blocks in (("blocks", True), ("all_coordinates", False)):
-        shifts, told = site_shifts(examined, in_blocks=in_blocks, seed=seed)
-        roles = sample_roles(examined.bank, n_roles, seed=seed + 500)
+        shifts = site_shifts(examined, slopes, in_blocks=in_blocks)
         measured = mean_changes(examined, roles, shifts)
         true = np.array([examined.true_effect(s.name) for s in shifts])
         cosines = {
@@ -99,7 +111,7 @@ def check_blocks(examined: Examined, *, n_roles: int, seed: int = 1002) -> dict:
             "min_cosine": min(cosines.values()),
             "relative_size": dict(zip(cosines, map(float, sizes), strict=True)),
         }
-        result["told_by_site"] = dict(zip(cosines, map(float, told), strict=True))
+    result["told_by_site"] = dict(zip(examined.truth.values, map(float, told), strict=True))
     return result
 
 
@@ -168,9 +180,8 @@ def mean_changes(examined: Examined, roles: Sequence, shifts: Sequence[SiteShift
 def _changes(examined: Examined, roles: Sequence, shifts: Sequence[SiteShift]) -> np.ndarray:
     """Change of each role's scores under each shift, shape ``(len(shifts), len(roles), d)``."""
     answers = elicit(examined.respondent, examined.inventory, roles, interventions=[None, *shifts])
-    scores = score_answers(answers)[list(examined.truth.values)]
-    baseline = scores.loc[NO_INTERVENTION]
-    return np.stack([(scores.loc[s.name] - baseline).to_numpy() for s in shifts])
+    values = list(examined.truth.values)
+    return np.stack([change[values].to_numpy() for change in changes_of(answers).values()])
 
 
 def _cosine(effect: np.ndarray, true: np.ndarray) -> float:

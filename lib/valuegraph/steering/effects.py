@@ -86,31 +86,16 @@ def effects_of(
         raise ValueError(f"level must lie between 0 and 1, got {level}")
     if draws < 1:
         raise ValueError(f"draws must be at least 1, got {draws}")
-    scores = score_answers(answers)
-    names = list(answers["intervention"].unique())
-    if NO_INTERVENTION not in names or len(names) < 2:
-        raise ValueError(
-            f"effects need the baseline {NO_INTERVENTION!r} and an intervention; the answers hold "
-            f"{', '.join(names)}"
-        )
-    baseline = scores.loc[NO_INTERVENTION]
-    if len(baseline) < 2:
+    changes = changes_of(answers)
+    n_roles = len(next(iter(changes.values())))
+    if n_roles < 2:
         raise ValueError("an interval over roles needs at least 2 roles under the baseline")
     rng = np.random.default_rng(seed)
     # The same resamples for every intervention keep comparisons between them sharp.
-    picks = rng.integers(len(baseline), size=(draws, len(baseline)))
+    picks = rng.integers(n_roles, size=(draws, n_roles))
     tail = (1 - level) / 2
     tables = []
-    for name in names:
-        if name == NO_INTERVENTION:
-            continue
-        change = scores.loc[name] - baseline
-        if change.isna().any(axis=None):
-            role = change.index[change.isna().any(axis=1)][0]
-            raise ValueError(
-                f"not every role was asked under both the baseline and {name!r}: "
-                f"{role!r} lacks answers under one of them"
-            )
+    for name, change in changes.items():
         means = change.to_numpy()[picks].mean(axis=1)
         low, high = np.quantile(means, [tail, 1 - tail], axis=0)
         tables.append(
@@ -125,6 +110,47 @@ def effects_of(
             )
         )
     return pd.concat(tables, ignore_index=True)
+
+
+def changes_of(answers: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Change of every role's scores under every intervention.
+
+    Parameters
+    ----------
+    answers
+        Answers that hold the baseline `NO_INTERVENTION` and at least one intervention for the
+        same roles.
+
+    Returns
+    -------
+    dict of str to pandas.DataFrame
+        By intervention, in the order of the answers: roles by values, in log-odds (keyed).
+
+    Raises
+    ------
+    ValueError
+        If the baseline or an intervention is missing, or a role was not asked under all of them.
+    """
+    scores = score_answers(answers)
+    names = list(answers["intervention"].unique())
+    if NO_INTERVENTION not in names or len(names) < 2:
+        raise ValueError(
+            f"effects need the baseline {NO_INTERVENTION!r} and an intervention; the answers hold "
+            f"{', '.join(names)}"
+        )
+    changes = {}
+    for name in names:
+        if name == NO_INTERVENTION:
+            continue
+        change = scores.loc[name] - scores.loc[NO_INTERVENTION]
+        if change.isna().any(axis=None):
+            role = change.index[change.isna().any(axis=1)][0]
+            raise ValueError(
+                f"not every role was asked under both the baseline and {name!r}: "
+                f"{role!r} lacks answers under one of them"
+            )
+        changes[name] = change
+    return changes
 
 
 def cosine(effect: Sequence[float], truth: Sequence[float]) -> float:
