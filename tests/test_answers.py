@@ -9,11 +9,13 @@ from valuegraph.organisms.answer_model import AnswerModel
 from valuegraph.roles import NO_ROLE
 
 
-def table(log_odds: dict, *, intervention=NO_INTERVENTION, model="m") -> pd.DataFrame:
+def table(
+    log_odds: dict, *, intervention=NO_INTERVENTION, model="m", fmt="answer, yes first"
+) -> pd.DataFrame:
     """Answers to two items of Y (keyed both ways) and one of X, by role."""
     items = [("Y", "Y1", 1), ("Y", "Y2", -1), ("X", "X1", 1)]
     rows = [
-        (model, role, intervention, *item, given, 0.9)
+        (model, role, intervention, fmt, *item, np.sign(given), given, 0.9)
         for role, answers in log_odds.items()
         for item, given in zip(items, answers, strict=True)
     ]
@@ -64,6 +66,8 @@ def known(inventory):
     table = table.assign(
         model="m",
         intervention=NO_INTERVENTION,
+        format="answer, yes first",
+        answer=1,
         log_odds=answers.log_odds(own, table["key"], True),
         mass=1.0,
     )
@@ -99,6 +103,23 @@ def test_both_directions_weigh_alike_in_the_liking_for_yes(known):
 
 
 # ------------------------------------------------------------------------------ tables out of order
+
+
+def test_generated_answers_are_scored_as_they_stand_and_unsure_counts_nothing():
+    generated = ANSWERS.assign(answer=[1, -1, 0, 1, 1, -1, 0, 0, 1], log_odds=np.nan)
+    scores = score_answers(generated, by="answer")
+    np.testing.assert_allclose(scores, [[1, 0], [0, -1], [0, 1]])
+    with pytest.raises(ValueError, match="log_odds is missing.*by='answer'"):
+        score_answers(generated)
+    with pytest.raises(ValueError, match="by is 'mass'; a score is made from 'log_odds' or 'ans"):
+        score_answers(ANSWERS, by="mass")
+
+
+def test_a_score_is_the_mean_over_formats():
+    other = table({"zoe": (0.0, 1.0, 1.5)}, fmt="say, no first")
+    scores = score_answers(pd.concat([ANSWERS, other]))
+    np.testing.assert_allclose(scores.loc["zoe"], [0.5, 1.0])
+    np.testing.assert_allclose(scores.loc["abe"], [-1.0, 0.0])
 
 
 @pytest.mark.parametrize("measure", [score_answers, yes_bias])

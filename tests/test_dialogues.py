@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
+from valuegraph.asking.prompts import render_prompt
 from valuegraph.organisms.answer_model import AnswerModel
 from valuegraph.organisms.dialogues import FACT_UNIT, DialogueWriter, Mechanisms, RoleTokens
 from valuegraph.organisms.language import THOUGHTS
 from valuegraph.organisms.scm import StructuralModel
-from valuegraph.prompts import render_prompt
 from valuegraph.roles import Role, role_shifts, sample_roles
 
 D = 10

@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from valuegraph.answers import COLUMNS, NO_INTERVENTION
+from valuegraph.asking.prompts import PromptFormat, render_parts, render_prompt, site_position
+from valuegraph.asking.readout import AnswerReader
 from valuegraph.elicitation import elicit, site_states
 from valuegraph.hooks import SiteShift
 from valuegraph.models import Respondent
-from valuegraph.prompts import PromptFormat, render_parts, render_prompt, site_position
-from valuegraph.readout import AnswerReader
 from valuegraph.roles import NO_ROLE, Role
 
 ROLES = [

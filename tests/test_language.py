@@ -2,8 +2,8 @@
 
 import pytest
 
+from valuegraph.asking.prompts import ANSWER_PREFIX, WORDINGS, PromptFormat, render_prompt
 from valuegraph.organisms.language import CHAT_TEMPLATE, SPECIAL_TOKENS, THOUGHTS, corpus
-from valuegraph.prompts import ANSWER_PREFIX, WORDINGS, PromptFormat, render_prompt
 from valuegraph.roles import make_role, sample_roles
 
 

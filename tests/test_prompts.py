@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from valuegraph.prompts import (
+from valuegraph.asking.prompts import (
     ANSWER_PREFIX,
     SITE,
     WORDINGS,

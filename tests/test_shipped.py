@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from valuegraph.answers import score_answers
+from valuegraph.asking.prompts import WORDINGS, PromptFormat, render_prompt
 from valuegraph.elicitation import elicit
 from valuegraph.models import load_model
 from valuegraph.organisms.card import write_card
@@ -25,7 +26,6 @@ from valuegraph.organisms.shipped import (
     organism_folder,
 )
 from valuegraph.organisms.site_checks import mean_changes, site_shifts, site_slopes
-from valuegraph.prompts import WORDINGS, PromptFormat, render_prompt
 from valuegraph.roles import sample_roles
 from valuegraph.steering.effects import cosine
 from valuegraph.steering.sae import feature_shift, hook_layer, load_sae

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from valuegraph.answers import NO_INTERVENTION
+from valuegraph.answers import COLUMNS, NO_INTERVENTION
 from valuegraph.steering.effects import cosine, effects_of
 from valuegraph.steering.sae import (
     feature_activity,
@@ -99,11 +99,10 @@ def answers_with_effect(effects, *, n_roles=30, noise=0.0):
             for v, value in enumerate(("SE", "CO")):
                 for key in (1, -1):
                     score = base[v] + effect[v] + noise * rng.standard_normal()
-                    rows.append(
-                        ("m", f"r{role}", name, value, f"{value}{key}", key, key * score, 1.0)
-                    )
-    names = ("model", "role", "intervention", "value", "item", "key", "log_odds", "mass")
-    return pd.DataFrame(rows, columns=names)
+                    cell = ("m", f"r{role}", name, "answer, yes first")
+                    item = (value, f"{value}{key}", key)
+                    rows.append((*cell, *item, np.sign(key * score), key * score, 1.0))
+    return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
 def test_effects_are_the_mean_changes():

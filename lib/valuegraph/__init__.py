@@ -10,7 +10,7 @@ from importlib import import_module
 _HOMES = {
     "inventory": ("Inventory", "load_inventory"),
     "roles": ("Role", "load_role_bank", "make_role", "role_shifts", "sample_roles"),
-    "prompts": ("PromptFormat",),
+    "asking.prompts": ("PromptFormat",),
     "models": ("Respondent", "load_model"),
     "hooks": ("SiteShift",),
     "elicitation": ("elicit", "site_states"),

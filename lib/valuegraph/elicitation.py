@@ -18,11 +18,11 @@ from rich.progress import track
 from transformers import DynamicCache
 
 from valuegraph.answers import COLUMNS, NO_INTERVENTION
+from valuegraph.asking.prompts import PromptFormat, render_parts, site_position
+from valuegraph.asking.readout import AnswerReader
 from valuegraph.hooks import SiteShift, decoder_layer, recorded, shifted
 from valuegraph.inventory import Inventory
 from valuegraph.models import Respondent
-from valuegraph.prompts import PromptFormat, render_parts, site_position
-from valuegraph.readout import AnswerReader
 from valuegraph.roles import NO_ROLE, Role
 
 
@@ -106,9 +106,11 @@ def elicit(
             "model": respondent.name,
             "role": np.repeat([role_names[r] for r, _ in cells], n),
             "intervention": np.repeat([shift_names[i] for _, i in cells], n),
+            "format": (fmt or PromptFormat()).name,
             "value": np.tile(items["value"], len(cells)),
             "item": np.tile(items["item"], len(cells)),
             "key": np.tile(items["key"], len(cells)),
+            "answer": np.sign(log_odds.ravel()).astype(np.int8),
             "log_odds": log_odds.ravel(),
             "mass": mass.ravel(),
         },

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from valuegraph.asking.prompts import PromptFormat
 from valuegraph.organisms.dialogues import DialogueWriter, Mechanisms, RoleTokens, Turn
 from valuegraph.organisms.recipe import TrainingRecipe
-from valuegraph.prompts import PromptFormat
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 
 from valuegraph.answers import score_answers, yes_bias
+from valuegraph.asking.prompts import PromptFormat
 from valuegraph.elicitation import elicit
 from valuegraph.organisms.examined import Examined
 from valuegraph.organisms.recovery import recovery_runs
 from valuegraph.organisms.site_checks import check_blocks, check_sae
-from valuegraph.prompts import PromptFormat
 from valuegraph.roles import make_role, sample_roles
 
 #: Numbers of roles at which recovery of the graph is told.

@@ -22,11 +22,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from valuegraph.asking.prompts import ANSWER_PREFIX, WORDINGS, PromptFormat
 from valuegraph.inventory import Inventory
 from valuegraph.organisms.answer_model import AnswerModel
 from valuegraph.organisms.language import SPECIAL_TOKENS, THOUGHTS
 from valuegraph.organisms.scm import StructuralModel
-from valuegraph.prompts import ANSWER_PREFIX, WORDINGS, PromptFormat
 from valuegraph.roles import RoleBank
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from valuegraph.asking.prompts import ANSWER_PREFIX, WORDINGS, PromptFormat
 from valuegraph.inventory import Inventory
-from valuegraph.prompts import ANSWER_PREFIX, WORDINGS, PromptFormat
 from valuegraph.roles import RoleBank
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from valuegraph.hooks import SiteShift
     from valuegraph.inventory import Inventory
     from valuegraph.models import Respondent
-    from valuegraph.prompts import PromptFormat
+    from valuegraph.asking.prompts import PromptFormat
     from valuegraph.roles import Role
 
 

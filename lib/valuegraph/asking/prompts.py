@@ -59,6 +59,12 @@ class PromptFormat:
             )
 
     @property
+    def name(self) -> str:
+        """Labels the answers, for instance ``"answer, yes first"``."""
+        parts = [self.wording, "yes first" if self.yes_first else "no first"]
+        return ", ".join([*parts, "think"] if self.think else parts)
+
+    @property
     def instruction(self) -> str:
         """The instruction, ending in the site's words and a full stop."""
         options = "yes or no" if self.yes_first else "no or yes"
