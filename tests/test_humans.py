@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from valuegraph.humans import load_human, load_human_countries
+from valuegraph.humans import load_human, load_human_countries, pool_countries
 from valuegraph.inventory import SCHWARTZ_ORDER
 
 PEOPLE = {
@@ -39,8 +39,10 @@ def test_every_reference_is_a_correlation_matrix_in_circular_order_with_its_sour
         assert tuple(reference.correlation.index) == reference.values
         assert (matrix == matrix.T).all() and (np.diag(matrix) == 1).all()
         assert np.linalg.eigvalsh(matrix)[0] > 0.1
-        assert reference.source and reference.instrument and reference.processing
-        assert reference.population and reference.licence
+        assert reference.citation and reference.origin and reference.instrument
+        assert reference.processing and reference.population and reference.licence
+        card = reference._repr_html_()
+        assert f"{reference.n:,}" in card and "Cronbach" in card or "not known" in card
 
 
 def test_licences_are_told_by_source():
@@ -101,3 +103,27 @@ def test_single_countries_differ_from_the_pool_by_a_known_band():
 def test_an_unknown_name_gets_the_known_ones():
     with pytest.raises(ValueError, match="'ess12'.*ess11.*ess9_germany.*gss2012.*pvq40"):
         load_human("ess12")
+
+
+def test_age_and_sex_come_before_the_values():
+    assert load_human("ess11_age_sex").tiers == (("AGE", "FEMALE"), SCHWARTZ_ORDER)
+    assert load_human("gss2012").tiers == (SCHWARTZ_ORDER,)
+
+
+def test_countries_can_be_pooled_again():
+    countries = load_human_countries()
+    everyone = pool_countries(list(countries))
+    ess = load_human("ess11")
+    assert everyone.n == ess.n and everyone.countries == ess.countries == tuple(countries)
+    assert np.abs(off_diagonal(everyone.correlation - ess.correlation)).max() < 0.02
+    two = pool_countries(["AT", "CH"])
+    a, c = countries["AT"], countries["CH"]
+    expected = (a.n * a.correlation + c.n * c.correlation) / (a.n + c.n)
+    assert np.allclose(two.correlation, expected)
+    assert a.countries == ("AT",) and load_human("gss2012").countries == ()
+
+
+@pytest.mark.parametrize("names", [["AT"], ["AT", "AT"], ["AT", "FR"], []])
+def test_a_pool_of_no_countries_is_refused(names):
+    with pytest.raises(ValueError, match="at least two of the countries AT, CH"):
+        pool_countries(names)

@@ -15,9 +15,9 @@ from valuegraph.inventory import SCHWARTZ_ORDER
 from valuegraph.palette import EDGE_COLOURS, GROUP_COLOURS, ROLE_COLOURS, contrast
 from valuegraph.plots import (
     EDGE_LINES,
-    plot_comparison,
     plot_correlation,
     plot_effects,
+    plot_graph_comparison,
     plot_scores,
 )
 from valuegraph.style import in_circular_order
@@ -54,7 +54,7 @@ def every_figure(scores, effects, graphs):
     return {
         "scores": plot_scores(scores),
         "correlation": plot_correlation(load_human().correlation, title="people"),
-        "comparison": plot_comparison(*graphs),
+        "comparison": plot_graph_comparison(*graphs),
         "effects": plot_effects(effects, truth={"SE": 0.1, "PO": 0.4}),
     }
 
@@ -74,7 +74,7 @@ def test_no_figure_and_no_setting_is_left_behind(scores, effects, graphs):
     random_state = np.random.get_state()[1].copy()  # noqa: NPY002 - this is what must not move
     plot_scores(scores)
     plot_correlation(scores.corr())
-    plot_comparison(*graphs)
+    plot_graph_comparison(*graphs)
     plot_effects(effects)
     assert plt.get_fignums() == []
     assert dict(matplotlib.rcParams) == before
@@ -88,7 +88,7 @@ def test_figures_are_solid_white_even_in_a_dark_style(scores, effects, graphs):
         for figure in (
             plot_scores(scores),
             plot_correlation(scores.corr()),
-            plot_comparison(*graphs),
+            plot_graph_comparison(*graphs),
             plot_effects(effects),
         ):
             picture = pixels(figure)
@@ -136,7 +136,7 @@ def test_effects_stand_where_they_belong(effects):
 
 
 def test_the_legend_counts_edges_of_each_kind(graphs):
-    figure = plot_comparison(*graphs, names=("people", "model"))
+    figure = plot_graph_comparison(*graphs, names=("people", "model"))
     assert [text.get_text() for text in figure.legends[0].get_texts()] == [
         "in both (1)",
         "in both, direction differs (1)",
@@ -160,7 +160,7 @@ def test_colours_stand_out_on_white_and_differ():
 
 def test_long_names_can_be_compared():
     graph = ValueGraph.from_edges(LONG, directed=[LONG[:2]])
-    texts = {text.get_text() for text in plot_comparison(graph, graph).axes[0].texts}
+    texts = {text.get_text() for text in plot_graph_comparison(graph, graph).axes[0].texts}
     assert texts == set(LONG)
 
 
@@ -183,4 +183,4 @@ def test_other_input_that_cannot_be_plotted_is_refused(scores, graphs):
     with pytest.raises(ValueError, match="same values on both sides"):
         plot_correlation(scores.corr().drop(index="SE"))
     with pytest.raises(ValueError, match="different values"):
-        plot_comparison(graphs[0], ValueGraph(("SE", "CO"), np.zeros((2, 2))))
+        plot_graph_comparison(graphs[0], ValueGraph(("SE", "CO"), np.zeros((2, 2))))

@@ -8,12 +8,15 @@ Tradition in the ESS), so measurement error alone can put edges into a human gra
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 from importlib import resources
 
 import numpy as np
 import pandas as pd
 
+from valuegraph.inventory import SCHWARTZ_ORDER
 from valuegraph.tables import read_packaged_table
 
 _DESCRIPTIONS = {
@@ -46,10 +49,15 @@ class HumanReference:
         With what questionnaire.
     processing
         How answers became correlations.
-    source
-        Citation, and where the data were taken from.
+    citation
+        How to cite the data.
+    origin
+        Where the data were taken from, to the file.
     licence
         What the data may be used for.
+    countries
+        Codes of the ESS countries that the people come from, as far as :func:`load_human_countries`
+        has them; empty for other samples.
     """
 
     name: str
@@ -59,19 +67,53 @@ class HumanReference:
     population: str
     instrument: str
     processing: str
-    source: str
+    citation: str
+    origin: str
     licence: str
+    countries: tuple[str, ...] = ()
 
     @property
     def values(self) -> tuple[str, ...]:
         """Names of the variables, in the order of the frame."""
         return tuple(self.correlation.columns)
 
+    @property
+    def tiers(self) -> tuple[tuple[str, ...], ...]:
+        """Variables by what can cause what: nothing causes one of an earlier tier.
+
+        Age and sex come before the values, where they are there: no value makes anybody older.
+        """
+        exogenous = tuple(name for name in self.values if name not in SCHWARTZ_ORDER)
+        values = tuple(name for name in self.values if name in SCHWARTZ_ORDER)
+        return (exogenous, values) if exogenous else (values,)
+
+    @property
+    def source(self) -> str:
+        """How to cite the data, and where they were taken from."""
+        return f"{self.citation} {self.origin}"
+
     def __repr__(self) -> str:
         return (
             f"<HumanReference {self.name!r}: {len(self.values)} variables, {self.n} people; "
             f"{self.population}>"
         )
+
+    def _repr_html_(self) -> str:
+        rows = {
+            "people": f"{self.n:,}",
+            "population": self.population,
+            "instrument": self.instrument,
+            "processing": self.processing,
+            "reliability": "not known",
+            "cite as": self.citation,
+            "taken from": self.origin,
+            "licence": self.licence,
+        }
+        if self.reliability is not None:
+            alphas = ", ".join(f"{value} {alpha:.2f}" for value, alpha in self.reliability.items())
+            rows["reliability"] = f"Cronbach's alpha: {alphas}"
+        cells = "".join(f"<tr><th>{k}</th><td>{escape(v)}</td></tr>" for k, v in rows.items())
+        return f"<p><strong>{escape(self.name)}</strong></p>\n<table>{cells}</table>"
 
 
 def load_human(name: str = "ess11") -> HumanReference:
@@ -95,7 +137,12 @@ def load_human(name: str = "ess11") -> HumanReference:
     about = _about(name)
     table = read_packaged_table(f"human/{name}.csv").set_index("value")
     return _reference(
-        name, table, about["n"], pd.Series(about["reliability"], name="reliability"), about
+        name,
+        table,
+        about["n"],
+        pd.Series(about["reliability"], name="reliability"),
+        about,
+        countries=tuple(about.get("n_by_country", ())),
     )
 
 
@@ -118,8 +165,49 @@ def load_human_countries() -> dict[str, HumanReference]:
         correlation = upper + upper.T + np.eye(len(order))
         n = int(rows["n"].iloc[0])
         here = about | {"population": f"Adults in country {country}, 2023-24"}
-        countries[country] = _reference(f"ess11_{country}", correlation, n, None, here)
+        countries[country] = _reference(
+            f"ess11_{country}", correlation, n, None, here, countries=(country,)
+        )
     return countries
+
+
+def pool_countries(names: Sequence[str]) -> HumanReference:
+    """Put some of the 13 countries together, as a reference for the others.
+
+    Parameters
+    ----------
+    names
+        Country codes, at least two.
+
+    Returns
+    -------
+    HumanReference
+        Mean correlations, weighted by people: within countries, up to differences of variance
+        between them. ``"ess11"``, computed from the answers themselves, differs from the pool of
+        all 13 by less than .02 in every correlation.
+
+    Raises
+    ------
+    ValueError
+        If a country is unknown or named twice, or there are fewer than two.
+    """
+    countries = load_human_countries()
+    unknown = [name for name in names if name not in countries]
+    if unknown or len(set(names)) != len(names) or len(names) < 2:
+        raise ValueError(
+            f"name at least two of the countries {', '.join(countries)}, each once; "
+            f"got {', '.join(map(str, names)) or 'none'}"
+        )
+    people = [countries[name].n for name in names]
+    matrices = [countries[name].correlation.to_numpy() for name in names]
+    values = countries[names[0]].values
+    pooled = pd.DataFrame(np.average(matrices, axis=0, weights=people), values, values)
+    here = _about("ess11_countries") | {
+        "population": f"Adults in {len(names)} countries ({', '.join(names)}), 2023-24"
+    }
+    return _reference(
+        "ess11_" + "_".join(names), pooled, sum(people), None, here, countries=tuple(names)
+    )
 
 
 def _about(name: str) -> dict:
@@ -129,7 +217,13 @@ def _about(name: str) -> dict:
 
 
 def _reference(
-    name: str, correlation: pd.DataFrame, n: int, reliability: pd.Series | None, about: dict
+    name: str,
+    correlation: pd.DataFrame,
+    n: int,
+    reliability: pd.Series | None,
+    about: dict,
+    *,
+    countries: tuple[str, ...],
 ) -> HumanReference:
     """Put a table and what is known of it together."""
     return HumanReference(
@@ -140,6 +234,8 @@ def _reference(
         population=about["population"],
         instrument=about["instrument"],
         processing=about["processing"],
-        source=f"{about['citation']} {about['origin']}",
+        citation=about["citation"],
+        origin=about["origin"],
         licence=about["licence"],
+        countries=countries,
     )

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from valuegraph.drawing import draw_circle
+from valuegraph.drawn_edges import drawn_edges
 from valuegraph.palette import EDGE_COLOURS, ROLE_COLOURS, text_on
 from valuegraph.paper import choices
 from valuegraph.style import figure_in_style
@@ -47,7 +48,7 @@ def draw_paper_graph(figures: Mapping[str, object], *, caption: str = "") -> Dra
     edges = [tuple(edge) for edge in figures["reduced"]]
     both = [(a, b) for a, b in edges if (b, a) in edges and a < b]
     one = [(a, b) for a, b in edges if (b, a) not in edges]
-    return draw_circle(choices()["values"], one, both, caption=caption)
+    return draw_circle(choices()["values"], drawn_edges(one, both), caption=caption)
 
 
 def plot_table1(figures: Mapping[str, Mapping[str, float]]) -> Figure:

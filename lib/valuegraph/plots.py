@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from valuegraph.comparison import compare
 from valuegraph.drawing import all_codes, circle_positions
 from valuegraph.graph import ValueGraph
+from valuegraph.graph_comparison import compare_graphs
 from valuegraph.palette import EDGE_COLOURS, ROLE_COLOURS, value_colour
 from valuegraph.style import figure_in_style, in_circular_order
 
@@ -126,7 +126,7 @@ def plot_correlation(correlation: pd.DataFrame, *, title: str = "") -> Figure:
     return figure
 
 
-def plot_comparison(
+def plot_graph_comparison(
     truth: ValueGraph,
     guess: ValueGraph,
     *,
@@ -154,7 +154,7 @@ def plot_comparison(
     """
     from matplotlib.lines import Line2D
 
-    comparison = compare(truth, guess)
+    comparison = compare_graphs(truth, guess)
     kinds = {frozenset(edge): "missing" for edge in comparison.missing}
     kinds |= {frozenset(edge): "extra" for edge in comparison.extra}
     kinds |= {frozenset(edge): "shared" for edge in comparison.agreed}
