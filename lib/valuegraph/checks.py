@@ -76,7 +76,8 @@ def _require_independent(index: pd.Index) -> None:
                 raise ValueError(
                     f"the rows pool {len(interventions)} interventions; rows of the same role are "
                     f"not independent. Take one of them, e.g. "
-                    f"scores.xs({interventions.tolist()[0]!r}, level='intervention')"
+                    f"scores.xs({interventions.tolist()[0]!r}, level='intervention'), or pool them "
+                    f"as contexts: discover(scores, contexts=True)"
                 )
         roles = index.get_level_values("role" if "role" in index.names else -1)
     repeated = roles[roles.duplicated()]

@@ -4,21 +4,32 @@ The unit of independence is the role: one row of scores, one role. Every test is
 partial correlation, so all that a search sees of the data are the correlations and the number of
 rows. That is why :func:`discover_from_correlation` can treat people, of whom only correlations are
 public, exactly as :func:`discover` treats a model.
+
+========== ============================================================ =========================
+method     what it assumes beyond linear effects                        what it returns
+========== ============================================================ =========================
+pc         no hidden common causes; arrows where all tests agree        ``ValueGraph``
+pc-plain   the same; arrows hang on single tests, often wrongly         ``ValueGraph``
+fci        hidden common causes are allowed for                         ``PartialAncestralGraph``
+ges        no hidden common causes; one score for the whole graph       ``ValueGraph``
+lingam     no hidden common causes, noise that is not normal            ``ValueGraph``, a DAG
+========== ============================================================ =========================
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
-from valuegraph.checks import checked_correlation, checked_scores, require_rows
+from valuegraph.contexts import ContextProblem
 from valuegraph.graph import ValueGraph
-from valuegraph.orientation import Orientation
-from valuegraph.pc import pc_majority, pc_plain
+from valuegraph.pag import CIRCLE, HEAD, NONE, TAIL, PartialAncestralGraph
+from valuegraph.problem import Problem
+from valuegraph.search.methods import NEEDS_ROWS, SEARCHES, WITHOUT_TIERS
 
-Search = Callable[[np.ndarray, int, float], Orientation]
+Graph = ValueGraph | PartialAncestralGraph
 
 
 def discover(
@@ -26,21 +37,29 @@ def discover(
     *,
     method: str = "pc",
     alpha: float = 0.01,
+    tiers: Sequence[Sequence[str]] | None = None,
+    contexts: bool = False,
     null_draws: int = 20,
     seed: int = 0,
-) -> ValueGraph:
+) -> Graph:
     """Search the causal graph over values from the scores of independent roles.
 
     Parameters
     ----------
     scores
         One row per role, one numeric column per value. An index of pairs (intervention, role) is
-        accepted if it holds a single intervention.
+        accepted if it holds a single intervention, or with ``contexts``.
     method
-        ``"pc"``: the PC algorithm with the majority rule for colliders; ``"pc-plain"``: with the
-        original rule, whose arrows hang on single tests (see Notes).
+        One of :data:`SEARCHES`; see the table at the top of the module.
     alpha
-        Significance level of each test, in (0, 1): an edge goes if a test says p > ``alpha``.
+        Significance level of each test, in (0, 1): an edge goes if a test says p > ``alpha``. For
+        GES it sets the penalty (:func:`valuegraph.search.ges.ges`).
+    tiers
+        Groups of columns from the earliest to the latest, such as ``[["age", "sex"]]``: nothing
+        causes what is in an earlier tier. Columns in no tier come after all that are named.
+    contexts
+        Pool the rows of several interventions, each of which becomes a variable of the graph; see
+        :class:`valuegraph.contexts.ContextProblem`. The plain default is one row per role.
     null_draws
         How many times the search is run on scores whose columns are permuted independently over
         roles, which removes every dependence between values and nothing else; 0 for no null.
@@ -49,52 +68,37 @@ def discover(
 
     Returns
     -------
-    ValueGraph
-        Edges with and without direction, never a directed cycle. ``info`` holds ``method``,
-        ``test``, ``alpha``, ``n``; ``null_edges`` and ``null_sd``, mean and standard deviation of
-        the number of edges over the ``null_draws``; ``seed``; ``conflicts`` and ``cycles``, the
-        numbers of edges left undirected by rules 1-2 and 3 of the Notes.
+    ValueGraph or PartialAncestralGraph
+        Never with a directed cycle or marks that contradict each other. ``info`` holds ``method``,
+        ``test``, ``alpha``, ``n``, ``tiers``; ``null_edges`` and ``null_sd``, mean and standard
+        deviation of the number of edges over the ``null_draws``; ``seed``; and what the search
+        counts, such as ``conflicts`` and ``cycles``, edges left undirected by rules 1-2 and 3 of
+        :func:`valuegraph.orientation.orient`.
 
     Raises
     ------
     ValueError
         If a score is missing, infinite or no number; a column is constant; names repeat; a role
         appears twice or several interventions are pooled; there are fewer rows than values + 2; the
-        scores are linearly dependent (as ipsatised ones are); or an option is out of its range.
+        scores are linearly dependent (as ipsatised ones are); a tier names an unknown column; or an
+        option is out of its range.
 
     Notes
     -----
-    Both methods have the same skeleton, causal-learn's order-independent one, and differ in what
-    counts as a collider (:func:`valuegraph.pc.pc_majority`, :func:`valuegraph.pc.pc_plain`).
-    Directions are then set by :func:`valuegraph.orientation.orient`, whose rules do not depend on
-    the order of the columns: an edge on which colliders (rule 1) or Meek's rules (rule 2) disagree
-    stays undirected, and arrows on a directed cycle lose their direction (rule 3).
+    Columns are sorted by name before the search, so their order plays no part. PC and FCI do not
+    depend on the names either: edges go only after all tests of a level, colliders follow from all
+    tests together, and disagreement leaves an edge undirected. GES and LiNGAM can depend on the
+    names where two steps are equally good to the last bit.
 
-    Arrows are less certain than edges. On random models of ten values (weights .18 to .5 of either
-    sign, n = 2000, alpha = .01), where the skeleton was exact, about nine in ten arrows of ``"pc"``
-    were right, and two in three of ``"pc-plain"``.
-    On the shipped organisms, whose effects are positive and whose colliders are weak, it can be
-    far less (the cards tell): trust edges before arrows.
+    Arrows are less certain than edges; :func:`valuegraph.confidence.bootstrap` tells how much.
 
     References
     ----------
     Spirtes, P., Glymour, C., Scheines, R. (2000). Causation, Prediction, and Search. MIT Press.
-    Colombo, D., Maathuis, M. H. (2014). Order-independent constraint-based causal structure
-    learning. JMLR 15, 3921-3962.
     """
-    search = _checked_search(method, alpha, null_draws)
-    data = checked_scores(scores)
-    names, n = tuple(scores.columns), len(data)
-    require_rows(n, len(names))
-    correlation = pd.DataFrame(np.corrcoef(data.T), names, names)
-    found = search(checked_correlation(correlation), n, alpha)
-    rng = np.random.default_rng(seed)
-    # In the order of the names, so that shuffling the columns changes not even the null.
-    ordered = data[:, np.argsort(names)]
-    null = [
-        search(np.corrcoef(rng.permuted(ordered, axis=0).T), n, alpha) for _ in range(null_draws)
-    ]
-    return _graph(names, found, null, method=method, alpha=alpha, n=n, seed=seed)
+    check_options(method, alpha, null_draws, tiers)
+    problem = problem_of(scores, method=method, tiers=tiers, contexts=contexts)
+    return _discovered(problem, method, alpha, tiers, null_draws, seed)
 
 
 def discover_from_correlation(
@@ -103,9 +107,10 @@ def discover_from_correlation(
     *,
     method: str = "pc",
     alpha: float = 0.01,
+    tiers: Sequence[Sequence[str]] | None = None,
     null_draws: int = 20,
     seed: int = 0,
-) -> ValueGraph:
+) -> Graph:
     """Search the causal graph from correlations and the number of rows behind them.
 
     Equal to :func:`discover` on the scores themselves, but for the null: its correlations are those
@@ -117,77 +122,125 @@ def discover_from_correlation(
         Symmetric frame with the same values on both sides and ones on the diagonal.
     n
         Number of independent rows behind the correlations.
-    method, alpha, null_draws, seed
+    method
+        As in :func:`discover`, but for ``"lingam"``, which needs the scores themselves.
+    alpha, tiers, null_draws, seed
         As in :func:`discover`.
 
     Returns
     -------
-    ValueGraph
+    ValueGraph or PartialAncestralGraph
         As in :func:`discover`.
 
     Raises
     ------
     ValueError
-        If the frame is no correlation matrix, is singular, or an option is out of its range.
+        If the frame is no correlation matrix, is singular, an option is out of its range, or the
+        method needs rows.
     """
-    search = _checked_search(method, alpha, null_draws)
-    if isinstance(n, bool) or n != int(n):
-        raise ValueError(f"n must be a whole number of rows, got {n!r}")
-    n = int(n)
-    matrix = checked_correlation(correlation)
-    names, d = tuple(correlation.columns), len(matrix)
-    require_rows(n, d)
-    found = search(matrix, n, alpha)
-    rng = np.random.default_rng(seed)
-    null = [search(_null_correlation(rng, n, d), n, alpha) for _ in range(null_draws)]
-    return _graph(names, found, null, method=method, alpha=alpha, n=n, seed=seed)
+    check_options(method, alpha, null_draws, tiers)
+    require_rows_for(method)
+    problem = Problem.from_correlation(correlation, n, tiers)
+    return _discovered(problem, method, alpha, tiers, null_draws, seed)
 
 
-SEARCHES: dict[str, Search] = {"pc": pc_majority, "pc-plain": pc_plain}
-"""Search methods by name: (correlations, number of rows, alpha) -> orientation."""
-
-
-def _null_correlation(rng: np.random.Generator, n: int, d: int) -> np.ndarray:
-    """Draw the correlation matrix of ``n`` rows of ``d`` independent normal variables.
-
-    By Bartlett's decomposition of the Wishart distribution, at a cost that does not grow with n.
-    """
-    root = np.tril(rng.standard_normal((d, d)), -1)
-    root[np.diag_indices(d)] = np.sqrt(rng.chisquare(n - 1 - np.arange(d)))
-    scatter = root @ root.T
-    sd = np.sqrt(np.diag(scatter))
-    return scatter / np.outer(sd, sd)
-
-
-def _graph(
-    names: tuple[str, ...],
-    found: Orientation,
-    null: list[Orientation],
+def problem_of(
+    scores: pd.DataFrame,
     *,
     method: str,
-    alpha: float,
-    n: int,
-    seed: int,
-) -> ValueGraph:
-    """Put the result of a search and its null into a graph."""
-    info: dict[str, object] = {"method": method, "test": "Fisher z", "alpha": alpha, "n": n}
-    if null:
-        edges = [int((draw.adjacency | draw.adjacency.T).sum()) // 2 for draw in null]
-        info["null_edges"] = float(np.mean(edges))
-        info["null_sd"] = float(np.std(edges))
-        info["null_draws"] = len(null)
-        info["seed"] = seed
-    info["conflicts"] = found.conflicts
-    info["cycles"] = found.cycles
-    return ValueGraph(names, found.adjacency, info)
+    tiers: Sequence[Sequence[str]] | None,
+    contexts: bool,
+) -> Problem | ContextProblem:
+    """Check scores and say what is to be searched; options as in :func:`discover`."""
+    if not contexts:
+        return Problem.from_scores(scores, tiers)
+    if method != "pc":
+        raise ValueError(f"contexts are searched by method 'pc' alone, got {method!r}")
+    return ContextProblem.from_scores(scores, tiers)
 
 
-def _checked_search(method: str, alpha: float, null_draws: int) -> Search:
-    """Return the search function, or say which option is out of range."""
+def graph_of(
+    names: tuple[str, ...],
+    skeleton: np.ndarray,
+    directed: np.ndarray,
+    heads: np.ndarray,
+    *,
+    method: str,
+    info: dict[str, object],
+) -> Graph:
+    """Put the edges of one graph into the type that its method returns; each ``(d, d)``."""
+    if method != "fci":
+        return ValueGraph(names, skeleton & ~directed.T, info)
+    marks = np.where(skeleton, CIRCLE, NONE)
+    marks[heads] = HEAD
+    marks[directed.T] = TAIL
+    return PartialAncestralGraph(names, marks, info)
+
+
+def check_options(
+    method: str, alpha: float, null_draws: int, tiers: Sequence[Sequence[str]] | None
+) -> None:
+    """Say which option of a search is out of its range.
+
+    Raises
+    ------
+    ValueError
+        If one is.
+    """
     if method not in SEARCHES:
         raise ValueError(f"unknown method {method!r}; choose one of {', '.join(SEARCHES)}")
     if not 0 < alpha < 1:
         raise ValueError(f"alpha must lie between 0 and 1, like 0.01, got {alpha!r}")
     if null_draws < 0:
         raise ValueError(f"null_draws must be 0 (no null) or more, got {null_draws!r}")
-    return SEARCHES[method]
+    if tiers and method in WITHOUT_TIERS:
+        raise ValueError(
+            f"method {method!r} cannot keep to tiers; use one of "
+            f"{', '.join(name for name in SEARCHES if name not in WITHOUT_TIERS)}"
+        )
+
+
+def require_rows_for(method: str) -> None:
+    """Refuse a method that cannot work from correlations.
+
+    Raises
+    ------
+    ValueError
+        If it is one of :data:`NEEDS_ROWS`.
+    """
+    if method in NEEDS_ROWS:
+        raise ValueError(
+            f"method {method!r} needs the scores themselves: it uses their shape, of which "
+            f"correlations say nothing; use another method, or discover(scores)"
+        )
+
+
+def _discovered(
+    problem: Problem | ContextProblem,
+    method: str,
+    alpha: float,
+    tiers: Sequence[Sequence[str]] | None,
+    null_draws: int,
+    seed: int,
+) -> Graph:
+    """Search a problem and its null, and put both into a graph."""
+    found = problem.search([problem.own], method, alpha)
+    info: dict[str, object] = {"method": method, "test": "Fisher z", "alpha": alpha}
+    info |= problem.facts
+    if tiers:
+        info["tiers"] = tuple(tuple(tier) for tier in tiers)
+    if null_draws:
+        rng = np.random.default_rng(seed)
+        draws = [problem.independent(rng).own for _ in range(null_draws)]
+        null = problem.search(draws, method, alpha).skeleton & problem.under_null
+        edges = null.sum(axis=(1, 2)) / 2
+        info |= {
+            "null_edges": float(edges.mean()),
+            "null_sd": float(edges.std()),
+            "null_draws": null_draws,
+            "seed": seed,
+        }
+    info |= {name: int(count[0]) for name, count in found.counts.items()}
+    back = np.ix_(problem.place, problem.place)
+    parts = (found.skeleton[0][back], found.directed[0][back], found.heads[0][back])
+    return graph_of(problem.given, *parts, method=method, info=info)

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from html import escape
 
 from valuegraph import svg
+from valuegraph.drawn_edges import DrawnEdge, bent, legend, straight
 from valuegraph.inventory import SCHWARTZ_ORDER
 from valuegraph.palette import (
     GROUP_COLOURS,
@@ -23,9 +24,9 @@ from valuegraph.palette import (
 from valuegraph.svg import LETTER_WIDTH, Drawing, Point
 
 NODE_RADIUS = 19
-ARROW_LENGTH = 10
 LONGEST_CODE = 3  # longer names do not fit into a circle
 POINTS_PER_INCH = 72
+_DOT = {"tail": "none", "head": "normal", "circle": "odot"}
 NO_DOT = "layers need a working Graphviz (program `dot`); drawn on the circle"
 
 
@@ -56,10 +57,25 @@ def all_codes(values: Sequence[str]) -> bool:
     return all(len(value) <= LONGEST_CODE for value in values)
 
 
+def draw(
+    values: Sequence[str], edges: Sequence[DrawnEdge], *, layout: str, caption: str = ""
+) -> Drawing:
+    """Draw a graph in one of the layouts ``"circle"`` and ``"layers"``.
+
+    Raises
+    ------
+    ValueError
+        If the layout is neither of the two.
+    """
+    painters = {"circle": draw_circle, "layers": draw_layers}
+    if layout not in painters:
+        raise ValueError(f"unknown layout {layout!r}; choose one of {', '.join(painters)}")
+    return painters[layout](values, edges, caption=caption)
+
+
 def draw_circle(
     values: Sequence[str],
-    directed: Sequence[tuple[str, str]],
-    undirected: Sequence[tuple[str, str]],
+    edges: Sequence[DrawnEdge],
     *,
     caption: str = "",
     hint: str = "",
@@ -70,8 +86,8 @@ def draw_circle(
     ----------
     values
         All values.
-    directed, undirected
-        Edges as pairs of values; arrows point from the first to the second.
+    edges
+        What :func:`valuegraph.drawn_edges.drawn_edges` makes of arrows and lines.
     caption, hint
         Lines under the drawing.
     """
@@ -80,14 +96,8 @@ def draw_circle(
     size = NODE_RADIUS if short else 7
     places = {v: (radius * x, -radius * y) for v, (x, y) in circle_positions(values).items()}
     shapes = []
-    for a, b in undirected:
-        start = svg.towards(places[a], places[b], size)
-        shapes.append(svg.line(start, svg.towards(places[b], places[a], size)))
-    for a, b in directed:
-        tip = svg.towards(places[b], places[a], size + 1)
-        base = svg.towards(tip, places[a], ARROW_LENGTH)
-        shapes.append(svg.line(svg.towards(places[a], places[b], size), base))
-        shapes.append(svg.head(base, tip))
+    for edge in edges:
+        shapes += straight(edge, places[edge.a], places[edge.b], size)
     for value, (x, y) in places.items():
         colour = value_colour(value)
         node = f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{size}" fill="{colour}"/>'
@@ -104,13 +114,12 @@ def draw_circle(
     words = list(groups) if short else values
     side = radius + 34 + LETTER_WIDTH * max((len(word) for word in words), default=0)
     box = (-side, -radius - 45, 2 * side, 2 * radius + 90)
-    return _page(shapes, box, values, directed, undirected, captions=(caption, hint))
+    return _page(shapes, box, values, edges, captions=(caption, hint))
 
 
 def draw_layers(
     values: Sequence[str],
-    directed: Sequence[tuple[str, str]],
-    undirected: Sequence[tuple[str, str]],
+    edges: Sequence[DrawnEdge],
     *,
     caption: str = "",
 ) -> Drawing:
@@ -136,18 +145,20 @@ def draw_layers(
             width=f"{widths[value] / POINTS_PER_INCH:.3f}",
             height=f"{2 * NODE_RADIUS / POINTS_PER_INCH:.3f}",
         )
-    for a, b in directed:
-        dot.edge(names[a], names[b])
-    for a, b in undirected:
-        dot.edge(names[a], names[b], dir="none", constraint="false")
+    for edge in edges:
+        # Graphviz leaves room where it would draw a head itself.
+        ends = {"dir": "both", "arrowtail": _DOT[edge.at_a], "arrowhead": _DOT[edge.at_b]}
+        if (edge.at_a, edge.at_b) != ("tail", "head"):
+            ends["constraint"] = "false"
+        dot.edge(names[edge.a], names[edge.b], **ends)
     try:
         plain = dot.pipe(format="plain", encoding="utf-8")
     except (graphviz.ExecutableNotFound, graphviz.CalledProcessError):
-        return draw_circle(values, directed, undirected, caption=caption, hint=NO_DOT)
+        return draw_circle(values, edges, caption=caption, hint=NO_DOT)
 
     shapes, nodes = [], []
     width = height = 0.0
-    arrows = {(names[a], names[b]) for a, b in directed}
+    by_ends = {(names[edge.a], names[edge.b]): edge for edge in edges}
     for row in map(str.split, plain.splitlines()):
         if row[0] == "graph":
             width, height = (POINTS_PER_INCH * float(entry) for entry in row[2:4])
@@ -157,28 +168,31 @@ def draw_layers(
             nodes.append(_named(value, _box(value, centre, widths[value])))
         elif row[0] == "edge":
             path = _points(row[4 : 4 + 2 * int(row[3])], height)
-            shapes.append(svg.curve(path))
-            if (row[1], row[2]) in arrows:
-                # `dot` ends the curve where the arrow head begins.
-                tip = svg.towards(path[-1], path[-2], -ARROW_LENGTH)
-                shapes.append(svg.head(path[-1], tip))
+            shapes += bent(by_ends[row[1], row[2]], path)
     box = (-12, -12, width + 24, height + 24)
-    return _page([*shapes, *nodes], box, values, directed, undirected, captions=(caption,))
+    return _page([*shapes, *nodes], box, values, edges, captions=(caption,))
 
 
 def _page(
     shapes: Sequence[str],
     box: tuple[float, float, float, float],
     values: Sequence[str],
-    directed: Sequence[tuple[str, str]],
-    undirected: Sequence[tuple[str, str]],
+    edges: Sequence[DrawnEdge],
     *,
     captions: Sequence[str],
 ) -> Drawing:
     """Put the shapes of a graph on a page that says in words what they show."""
-    edges = [f"{a} → {b}" for a, b in directed] + [f"{a} — {b}" for a, b in undirected]
+    arrows_first = sorted(edges, key=lambda edge: (edge.at_a, edge.at_b) == ("tail", "tail"))
+    listed = "; ".join(edge.words for edge in arrows_first)
     said = [line for line in captions if line]
-    said.append(f"Arrows have a direction, lines have none: {'; '.join(edges) or 'no edges'}")
+    said.append(f"Arrows have a direction, lines have none: {listed or 'no edges'}")
+    if any("circle" in (edge.at_a, edge.at_b) for edge in edges):
+        said.append("A small circle means that this end may be either; heads at both ends mean a")
+        said[-1] += " hidden common cause"
+    x, y, width, height = box
+    key = legend(edges, (x + width / 2, y + height + 8))
+    box = (x, y, width, height + 22 * bool(key))
+    shapes = [*shapes, *key]
     return svg.page(
         shapes,
         box,

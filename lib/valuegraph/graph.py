@@ -13,7 +13,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from valuegraph.drawing import draw_circle, draw_layers
+from valuegraph.captions import caption_of
+from valuegraph.drawing import draw
+from valuegraph.drawn_edges import drawn_edges
+from valuegraph.names import checked_names, checked_order
 from valuegraph.orientation import arrows, colliders, meek_closure, reachable
 from valuegraph.svg import Drawing
 
@@ -37,6 +40,8 @@ class ValueGraph:
     info
         What has to be printed with the graph: ``method``, ``alpha``, ``n``, ``null_edges`` (mean
         number of edges found where there are none), ``null_sd`` and whatever the method adds.
+        ``edge_frequency``, pairs of values to the share of resamples with their edge, sets the
+        width and opacity of lines in drawings.
 
     Raises
     ------
@@ -50,7 +55,7 @@ class ValueGraph:
     info: Mapping[str, object] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        values = _checked_names(self.values)
+        values = checked_names(self.values)
         adjacency = np.array(self.adjacency)
         d = len(values)
         if adjacency.shape != (d, d):
@@ -102,7 +107,7 @@ class ValueGraph:
         ValueError
             If an edge names an unknown value, or a pair is given more than once.
         """
-        values = _checked_names(values)
+        values = checked_names(values)
         index = {value: i for i, value in enumerate(values)}
         adjacency = np.zeros((len(values), len(values)), dtype=bool)
         for edges, both in ((directed, False), (undirected, True)):
@@ -152,14 +157,25 @@ class ValueGraph:
         ValueError
             If ``values`` are not the values of this graph.
         """
-        values = tuple(values)
-        if sorted(values) != sorted(self.values):
-            raise ValueError(
-                f"an order of the values {', '.join(self.values)} is needed, "
-                f"got {', '.join(map(str, values))}"
-            )
-        order = [self.values.index(value) for value in values]
+        values, order = checked_order(self.values, values)
         return ValueGraph(values, self.adjacency[np.ix_(order, order)], self.info)
+
+    def among(self, values: Sequence[str]) -> ValueGraph:
+        """Return the graph of some of the values, e.g. without age and sex.
+
+        Edges are kept as they are; what ran through the other values is not put into new edges.
+
+        Raises
+        ------
+        ValueError
+            If one of them is no value of this graph.
+        """
+        values = checked_names(values)
+        unknown = [value for value in values if value not in self.values]
+        if unknown:
+            raise ValueError(f"{unknown[0]!r} is none of the values {', '.join(self.values)}")
+        kept = [self.values.index(value) for value in values]
+        return ValueGraph(values, self.adjacency[np.ix_(kept, kept)], self.info)
 
     def to_amat(self) -> np.ndarray:
         """Return the int8 matrix that gadjid reads with ``edge_direction="from row to column"``.
@@ -176,20 +192,7 @@ class ValueGraph:
     @property
     def caption(self) -> str:
         """One line of what has to be known to read the graph; empty without ``info``."""
-        if not self.info:
-            return ""
-        parts = []
-        if "method" in self.info:
-            parts.append(str(self.info["method"]).upper())
-        if "alpha" in self.info:
-            parts.append(f"alpha = {self.info['alpha']:g}")
-        if "n" in self.info:
-            parts.append(f"n = {self.info['n']}")
-        parts.append(f"{self.n_edges} edges")
-        if "null_edges" in self.info:
-            spread = f" ± {self.info['null_sd']:.1f}" if "null_sd" in self.info else ""
-            parts.append(f"null {self.info['null_edges']:.1f}{spread} edges")
-        return ", ".join(parts)
+        return caption_of(self.info, self.n_edges)
 
     def draw(self, *, layout: str = "circle") -> Drawing:
         """Draw the graph as SVG.
@@ -206,12 +209,10 @@ class ValueGraph:
         ValueError
             If the layout is neither of the two.
         """
-        painters = {"circle": draw_circle, "layers": draw_layers}
-        if layout not in painters:
-            raise ValueError(f"unknown layout {layout!r}; choose one of {', '.join(painters)}")
-        return painters[layout](
-            self.values, self.directed_edges, self.undirected_edges, caption=self.caption
+        edges = drawn_edges(
+            self.directed_edges, self.undirected_edges, self.info.get("edge_frequency")
         )
+        return draw(self.values, edges, layout=layout, caption=self.caption)
 
     def _repr_svg_(self) -> str:
         return self.draw().svg
@@ -269,17 +270,3 @@ def cpdag_of(dag_adjacency: np.ndarray, values: Sequence[str]) -> ValueGraph:
     skeleton = dag.skeleton
     adjacency, _ = meek_closure(skeleton & ~colliders(dag.adjacency).T)
     return ValueGraph(dag.values, adjacency)
-
-
-def _checked_names(values: Sequence[str]) -> tuple[str, ...]:
-    """Return the names as a tuple, or say what is wrong with them."""
-    if isinstance(values, str):
-        raise ValueError(f"values must be a sequence of names, got the string {values!r}")
-    values = tuple(values)
-    odd = [value for value in values if not isinstance(value, str) or not value.strip()]
-    if odd:
-        raise ValueError(f"every value needs a name, got {odd[0]!r}")
-    if len(set(values)) != len(values):
-        twice = sorted({value for value in values if values.count(value) > 1})
-        raise ValueError(f"names of values must differ, but {', '.join(twice)} appear twice")
-    return values

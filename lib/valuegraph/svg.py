@@ -85,22 +85,33 @@ def page(
     )
 
 
-def line(start: Point, end: Point) -> str:
+def line(start: Point, end: Point, *, width: float = 2, opacity: float = 1) -> str:
     """Return a straight line."""
     return (
         f'<line x1="{start[0]:.1f}" y1="{start[1]:.1f}" x2="{end[0]:.1f}" y2="{end[1]:.1f}" '
-        f'stroke="{INK}" stroke-width="2"/>'
+        f'stroke="{INK}" stroke-width="{width:.3g}"{_pale("stroke", opacity)}/>'
     )
 
 
-def curve(path: Sequence[Point]) -> str:
+def curve(path: Sequence[Point], *, width: float = 2, opacity: float = 1) -> str:
     """Return a smooth line from Bézier points: a start, then three points a piece."""
     bends = " ".join(f"{x:.1f},{y:.1f}" for x, y in path[1:])
     start = f"{path[0][0]:.1f},{path[0][1]:.1f}"
-    return f'<path d="M {start} C {bends}" fill="none" stroke="{INK}" stroke-width="2"/>'
+    return (
+        f'<path d="M {start} C {bends}" fill="none" stroke="{INK}" '
+        f'stroke-width="{width:.3g}"{_pale("stroke", opacity)}/>'
+    )
 
 
-def head(base: Point, tip: Point) -> str:
+def ring(centre: Point, radius: float, *, opacity: float = 1) -> str:
+    """Return a small open circle: the mark of an end about which nothing is known."""
+    return (
+        f'<circle cx="{centre[0]:.1f}" cy="{centre[1]:.1f}" r="{radius}" fill="none" '
+        f'stroke="{INK}" stroke-width="1.5"{_pale("stroke", opacity)}/>'
+    )
+
+
+def head(base: Point, tip: Point, *, opacity: float = 1) -> str:
     """Return an arrow head between two points."""
     across = ((tip[1] - base[1]) * 0.45, (base[0] - tip[0]) * 0.45)
     corners = [
@@ -108,7 +119,8 @@ def head(base: Point, tip: Point) -> str:
         (base[0] + across[0], base[1] + across[1]),
         (base[0] - across[0], base[1] - across[1]),
     ]
-    return f'<polygon points="{" ".join(f"{x:.1f},{y:.1f}" for x, y in corners)}" fill="{INK}"/>'
+    points = " ".join(f"{x:.1f},{y:.1f}" for x, y in corners)
+    return f'<polygon points="{points}" fill="{INK}"{_pale("fill", opacity)}/>'
 
 
 def text(
@@ -125,3 +137,8 @@ def towards(start: Point, end: Point, length: float) -> Point:
     """Return the point ``length`` away from ``start`` on the way to ``end``."""
     reach = length / (math.dist(start, end) or 1)
     return (start[0] + reach * (end[0] - start[0]), start[1] + reach * (end[1] - start[1]))
+
+
+def _pale(what: str, opacity: float) -> str:
+    """Return the attribute of an opacity; nothing for what is solid."""
+    return "" if opacity >= 1 else f' {what}-opacity="{opacity:.2f}"'
