@@ -9,11 +9,17 @@ public, exactly as :func:`discover` treats a model.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
-from valuegraph.checks import checked_correlation, checked_scores, require_rows
+from valuegraph.checks import (
+    SMALLEST_SPREAD,
+    checked_correlation,
+    checked_scores,
+    require_rows,
+)
 from valuegraph.graph import ValueGraph
 from valuegraph.orientation import Orientation
 from valuegraph.pc import pc_majority, pc_plain
@@ -28,8 +34,12 @@ def discover(
     alpha: float = 0.01,
     null_draws: int = 20,
     seed: int = 0,
+    min_spread: float = SMALLEST_SPREAD,
 ) -> ValueGraph:
     """Search the causal graph over values from the scores of independent roles.
+
+    Scores of a flat respondent are refused, as far as scores can show it; its answers show more
+    (:func:`valuegraph.gating.require_spread`).
 
     Parameters
     ----------
@@ -46,6 +56,9 @@ def discover(
         roles, which removes every dependence between values and nothing else; 0 for no null.
     seed
         Seed of those permutations.
+    min_spread
+        Least standard deviation over roles that every value must have, in the unit of the scores
+        (log-odds, or share of yes less share of no).
 
     Returns
     -------
@@ -53,14 +66,16 @@ def discover(
         Edges with and without direction, never a directed cycle. ``info`` holds ``method``,
         ``test``, ``alpha``, ``n``; ``null_edges`` and ``null_sd``, mean and standard deviation of
         the number of edges over the ``null_draws``; ``seed``; ``conflicts`` and ``cycles``, the
-        numbers of edges left undirected by rules 1-2 and 3 of the Notes.
+        numbers of edges left undirected by rules 1-2 and 3 of the Notes; and ``min_spread``, where
+        it is not the preset one.
 
     Raises
     ------
     ValueError
-        If a score is missing, infinite or no number; a column is constant; names repeat; a role
-        appears twice or several interventions are pooled; there are fewer rows than values + 2; the
-        scores are linearly dependent (as ipsatised ones are); or an option is out of its range.
+        If a score is missing, infinite or no number; a column is constant or spreads less than
+        ``min_spread``; names repeat; a role appears twice or several interventions are pooled;
+        there are fewer rows than values + 2; the scores are linearly dependent (as ipsatised ones
+        are); or an option is out of its range.
 
     Notes
     -----
@@ -83,7 +98,7 @@ def discover(
     learning. JMLR 15, 3921-3962.
     """
     search = _checked_search(method, alpha, null_draws)
-    data = checked_scores(scores)
+    data = checked_scores(scores, min_spread=min_spread)
     names, n = tuple(scores.columns), len(data)
     require_rows(n, len(names))
     correlation = pd.DataFrame(np.corrcoef(data.T), names, names)
@@ -94,7 +109,10 @@ def discover(
     null = [
         search(np.corrcoef(rng.permuted(ordered, axis=0).T), n, alpha) for _ in range(null_draws)
     ]
-    return _graph(names, found, null, method=method, alpha=alpha, n=n, seed=seed)
+    graph = _graph(names, found, null, method=method, alpha=alpha, n=n, seed=seed)
+    if min_spread == SMALLEST_SPREAD:
+        return graph
+    return replace(graph, info={**graph.info, "min_spread": min_spread})
 
 
 def discover_from_correlation(
