@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from valuegraph.inventory import SCHWARTZ_ORDER, Inventory, load_inventory
+from valuegraph.inventory import SCHWARTZ_ORDER, Inventory, load_inventory, read_inventory
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def test_own_inventory_counts_its_keys(small):
 
 
 def test_unknown_name_lists_the_known_ones():
-    with pytest.raises(ValueError, match=r"'pvq'.*'schwartz10'"):
+    with pytest.raises(ValueError, match=r"'pvq'.*'schwartz10', 'valuebench17', 'valuebench'"):
         load_inventory("pvq")
 
 
@@ -133,3 +133,126 @@ def test_value_without_phrase_or_with_a_second_row_is_refused(small):
     values.loc["Y", "phrase"] = ""
     with pytest.raises(ValueError, match=r"phrase of value 'Y' is ''"):
         Inventory("small", items, values)
+
+
+# ------------------------------------------------------------------------------ fingerprint
+
+
+def test_a_fingerprint_depends_on_nothing_but_values_and_items(small):
+    items, values = small
+    fingerprint = Inventory("small", items, values).fingerprint
+    assert len(bytes.fromhex(fingerprint)) == 8
+    same = [
+        Inventory("another name", items, values),
+        Inventory("small", items.set_axis([9, 7, 8]), values.rename_axis("code")),
+        Inventory("small", items.assign(source="a book"), values.assign(note="")),
+        Inventory("small", items.astype({"key": float}), values),
+        Inventory("small", items[items.columns[::-1]], values[values.columns[::-1]]),
+    ]
+    assert {inventory.fingerprint for inventory in same} == {fingerprint}
+
+
+def test_a_fingerprint_tells_every_change(small):
+    items, values = small
+    found = {Inventory("small", items, values).fingerprint}
+    for column, entry in (("item", "X9"), ("value", "Y"), ("key", -1), ("text", "Do you hum?")):
+        changed = items.copy()
+        changed.loc[0, column] = entry
+        found.add(Inventory("small", changed, values).fingerprint)
+    for column in ("label", "group", "phrase"):
+        changed = values.copy()
+        changed.loc["X", column] = "other"
+        found.add(Inventory("small", items, changed).fingerprint)
+    found.add(Inventory("small", items[::-1], values).fingerprint)
+    found.add(Inventory("small", items, values[::-1]).fingerprint)
+    assert len(found) == 10
+
+
+def test_the_fingerprint_of_the_shipped_inventory_stands():
+    # Runs on disk are refused when it changes, so a change must be meant.
+    assert load_inventory().fingerprint == "62ee2c54fdf5ad1b"
+
+
+# ------------------------------------------------------------------------------ from a file
+
+
+ROWS = [
+    "item,value,key,text",
+    'S1,song,1,"Do you sing, or hum?"',
+    "S2,song,-1,Do you prefer silence?",
+    "R1,run,+1,Would you run?",
+    "R2,run,-1.0,Would you sit down?",
+]
+
+
+@pytest.fixture
+def own(tmp_path):
+    """Writes the rows of a file, some of them replaced."""
+
+    def write(rows=ROWS, **replaced):
+        path = tmp_path / "mine.csv"
+        rows = [replaced.get(f"row{number}", row) for number, row in enumerate(rows, start=1)]
+        path.write_text("\n".join(rows) + "\n", encoding="utf-8")
+        return path
+
+    return write
+
+
+def test_an_inventory_of_ones_own_is_read_from_a_file(own):
+    inventory = read_inventory(own())
+    assert inventory.name == "mine"
+    assert inventory.codes == ("song", "run")
+    assert inventory.items["key"].tolist() == [1, -1, 1, -1]
+    assert inventory.items["text"][0] == "Do you sing, or hum?"
+    assert inventory.values.loc["song"].to_dict() == {
+        "label": "song",
+        "group": "mine",
+        "phrase": "song",
+    }
+    assert read_inventory(own(), name="hobbies").name == "hobbies"
+
+
+def test_values_are_described_in_one_of_their_rows_at_least(own):
+    rows = [
+        "item,value,key,text,label,group,phrase",
+        "S1,song,1,Do you sing?,Singing,,making music",
+        "S2,song,-1,Do you prefer silence?,,Arts,making music",
+        "R1,run,1,Would you run?,,Body,running",
+        "R2,run,-1,Would you sit down?,Running,Body,running",
+    ]
+    inventory = read_inventory(own(rows))
+    assert inventory.values.loc["song"].tolist() == ["Singing", "Arts", "making music"]
+    assert inventory.values.loc["run"].tolist() == ["Running", "Body", "running"]
+    with pytest.raises(
+        ValueError, match="label of value 'run' is empty in every row; tell it once"
+    ):
+        read_inventory(own(rows, row5=rows[4].replace("Running", "")))
+    with pytest.raises(ValueError, match="phrase of value 'song' is 'humming' and 'making music'"):
+        read_inventory(own(rows, row2=rows[1].replace("making music", "humming")))
+
+
+def test_the_shipped_inventory_comes_back_from_its_file(tmp_path):
+    shipped = load_inventory()
+    table = shipped.items.join(shipped.values, on="value")
+    table.to_csv(tmp_path / "copy.csv", index=False)
+    assert read_inventory(tmp_path / "copy.csv").fingerprint == shipped.fingerprint
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        ({"row1": "item,value,text"}, "column 'key' is missing.*found 'item', 'value', 'text'"),
+        ({"row1": "item,value,key,question"}, "column 'text' is missing.*found .*'question'"),
+        ({"row3": "S2,song,0,Do you prefer silence?"}, "row 3: key is '0'; use 1 where"),
+        ({"row3": "S2,song,no,Do you prefer silence?"}, "row 3: key is 'no'"),
+        ({"row3": "S2,song,nan,Do you prefer silence?"}, "row 3: key is 'nan'"),
+        ({"row3": "S2,song,,Do you prefer silence?"}, "row 3: key is empty"),
+        ({"row5": "R2,run,-1,"}, "row 5: text is empty"),
+        ({"row3": "S1,song,-1,Do you prefer silence?"}, "item id 'S1' appears twice"),
+        ({"row5": "R2,run,-1,would you RUN?"}, r"question 'would you RUN\?' appears twice"),
+        ({"row5": "R2,walk,1,Would you walk?"}, "one item only on run, walk; a score needs two"),
+    ],
+)
+def test_a_file_that_is_not_in_order_is_refused(own, rows, told):
+    with pytest.raises(ValueError, match=told):
+        read_inventory(own(**rows))

@@ -1,5 +1,7 @@
 """Roles say what their facts and stances say; sampling follows its stated probabilities."""
 
+from itertools import permutations, product
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,7 +13,9 @@ from valuegraph.roles import (
     RoleBank,
     load_role_bank,
     make_role,
+    read_roles,
     role_shifts,
+    roles_fingerprint,
     sample_roles,
     stance_sentence,
 )
@@ -199,10 +203,55 @@ def test_role_with_nothing_to_say_gets_one_neutral_fact(bank):
         sample_roles(RoleBank(*small_tables()), 1, seed=0, p_fact=0.0, max_neutral=0)
 
 
+def test_all_roles_of_a_draw_differ_and_more_roles_begin_alike(bank):
+    few, many = (sample_roles(bank, n, seed=0, p_fact=0.3) for n in (500, 3000))
+    texts = [role.text for role in many]
+    assert len(set(texts)) == 3000
+    assert [role.name for role in many[:2]] == ["role0-0000", "role0-0001"]
+    assert many[:500] == few
+
+
+def tellings(sizes, neutral, silent):
+    """All that a role can tell, by trying: choices of facts in every order."""
+    facts = [
+        [*([None] if silent else []), *(f"{v}{i}" for i in range(size))]
+        for v, size in enumerate(sizes)
+    ]
+    extras = [(), *((f"n{i}",) for i in range(neutral))]
+    told = {
+        order
+        for chosen in product(*facts, extras)
+        for order in permutations([f for f in (*chosen[:-1], *chosen[-1]) if f is not None])
+    }
+    return told - {()}
+
+
+@pytest.mark.parametrize("p_fact", [0.5, 1.0])
+@pytest.mark.parametrize("max_neutral", [0, 1])
+def test_a_draw_can_have_every_role_there_is_and_no_more(p_fact, max_neutral):
+    rows = [("A1", "A", 1.0), ("A2", "A", -1.0), ("B1", "B", 1.0), ("N1", "", 0.0), ("N2", "", 0.0)]
+    facts = pd.DataFrame(rows, columns=["fact", "value", "strength"])
+    facts["text"] = [f"You like {fact}." for fact in facts["fact"]]
+    own = RoleBank(facts, small_tables()[1])
+    possible = len(tellings((2, 1), 2 * max_neutral, silent=p_fact < 1))
+    if max_neutral == 0 and p_fact < 1:
+        possible += 2  # a role without text gets one of the two neutral facts
+    options = {"seed": 0, "p_fact": p_fact, "max_neutral": max_neutral}
+    roles = sample_roles(own, possible, **options)
+    assert len({role.text for role in roles}) == possible
+    with pytest.raises(ValueError, match=f"n is {possible + 1}.*only {possible} different roles"):
+        sample_roles(own, possible + 1, **options)
+
+
+def test_roles_too_rare_to_be_found_are_told(bank):
+    with pytest.raises(ValueError, match=r"no new role in 10000 draws after 48 of 49.*too rare"):
+        sample_roles(bank, 49, seed=0, p_fact=1e-12, max_neutral=0)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"n": 0}, r"n is 0; give the number of roles"),
+        ({"n": 0}, r"n is 0; give a whole number of at least 1"),
         ({"n": 2.5}, r"n is 2\.5"),
         ({"p_fact": -0.1}, r"p_fact is -0\.1"),
         ({"p_fact": 1.01}, r"p_fact is 1\.01"),
@@ -259,6 +308,51 @@ def test_shifts_that_are_not_known_are_refused(bank):
         role_shifts([Role("r", "You left.", facts=("gone",))], bank)
     with pytest.raises(ValueError, match=r"role 'r' appears twice"):
         role_shifts([role, role], bank)
+
+
+# ------------------------------------------------------------------------------ roles of your own
+
+
+def test_roles_are_read_from_a_file(tmp_path):
+    path = tmp_path / "roles.csv"
+    path.write_text('name,text\nnurse,"You nurse, day and night."\nclown,You make jokes.\n')
+    assert read_roles(path) == [
+        Role("nurse", "You nurse, day and night."),
+        Role("clown", "You make jokes."),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("name,role\nnurse,You nurse.\n", "column 'text' is missing.*found 'name', 'role'"),
+        ("name,text\nnurse,\n", "row 2: text is empty"),
+        ("name,text\na,You nurse.\na,You sing.\n", "name 'a' appears twice"),
+        ("name,text\na,You nurse.\nb,You nurse.\n", "text 'You nurse.' appears twice"),
+        ("name,text\nno role,You nurse.\n", "a role is called 'no role'"),
+    ],
+)
+def test_a_file_of_roles_that_is_not_in_order_is_refused(tmp_path, content, told):
+    (tmp_path / "roles.csv").write_text(content)
+    with pytest.raises(ValueError, match=told):
+        read_roles(tmp_path / "roles.csv")
+
+
+def test_a_fingerprint_tells_names_texts_and_order():
+    one, two = Role("one", "You sing."), Role("two", "You run.")
+    assert roles_fingerprint([one, two]) == roles_fingerprint(iter([one, two]))
+    told = [
+        [one, two],
+        [two, one],
+        [one],
+        [None, one],
+        [None],
+        [],
+        [Role("uno", "You sing.")],
+        [Role("one", "You hum.")],
+    ]
+    assert len({roles_fingerprint(roles) for roles in told}) == len(told)
+    assert len(bytes.fromhex(roles_fingerprint(told[0]))) == 8
 
 
 # ------------------------------------------------------------------------------ banks of your own

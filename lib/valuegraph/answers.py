@@ -43,6 +43,10 @@ COLUMNS = (
     "mass",
 )
 
+#: An answer is read at low mass where yes and no together are less probable than this: the model
+#: would more likely have said something else.
+LOW_MASS = 0.5
+
 #: What a score can be made from, and the unit it is then told in.
 UNITS = {"log_odds": "log-odds", "answer": "share of yes less share of no"}
 

@@ -13,13 +13,21 @@ SMALLEST_EIGENVALUE = 1e-8
 """A correlation matrix with a smaller eigenvalue counts as singular."""
 
 
-def checked_scores(scores: pd.DataFrame) -> np.ndarray:
+SMALLEST_SPREAD = 0.05
+"""Scores whose standard deviation over roles is smaller count as flat, in the unit of the scores:
+log-odds, or share of yes less share of no. The least in the answers of Gemma-2B and Llama-3-8B that
+Kang et al. (2025) recorded is .16; a model with random weights can give .005 (log-odds)."""
+
+
+def checked_scores(scores: pd.DataFrame, *, min_spread: float = 0.0) -> np.ndarray:
     """Return the scores as floats, or say what is wrong with them.
 
     Parameters
     ----------
     scores
         One row per role, one column per value.
+    min_spread
+        Least standard deviation over roles that every value must have, in the scores' unit.
 
     Returns
     -------
@@ -29,9 +37,11 @@ def checked_scores(scores: pd.DataFrame) -> np.ndarray:
     Raises
     ------
     ValueError
-        If an entry is missing, infinite or no number, a column is constant or named twice, or a
-        role has more than one row.
+        If an entry is missing, infinite or no number, a column is constant, spreads less than
+        `min_spread` or is named twice, or a role has more than one row.
     """
+    if not min_spread >= 0:
+        raise ValueError(f"min_spread must be 0 (no bound) or more, got {min_spread!r}")
     if not isinstance(scores, pd.DataFrame):
         raise ValueError(
             f"scores must be a DataFrame with roles as rows and values as columns, "
@@ -50,6 +60,17 @@ def checked_scores(scores: pd.DataFrame) -> np.ndarray:
         raise ValueError(
             f"the scores of {', '.join(flat)} do not vary over roles, so nothing can be said about "
             f"their edges; drop them (scores.drop(columns={flat})) or ask more varied roles"
+        )
+    sd = data.std(axis=0)
+    low = [
+        f"{name} (SD {s:.2g})" for name, s in zip(scores.columns, sd, strict=True) if s < min_spread
+    ]
+    if low:
+        raise ValueError(
+            f"the scores of {', '.join(low)} hardly vary over roles: at least {min_spread:g} is "
+            "wanted, so that no graph is drawn from a respondent that answers everyone alike. "
+            "gating.check_spread(answers) tells more; ask more varied roles, drop these values, or "
+            "give a smaller min_spread, as scores in another unit may need"
         )
     return data
 

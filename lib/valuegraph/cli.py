@@ -1,29 +1,33 @@
-"""Command line: train and check organisms, reproduce the paper's figures."""
+"""Command line: ask models, train and check organisms, reproduce the paper's figures."""
 
 from __future__ import annotations
 
 import json
+import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
+
+from valuegraph.console import console, say
+from valuegraph.runs.commands import runs_app
 
 app = typer.Typer(
     help="Causal value graphs of language models.", no_args_is_help=True, add_completion=False
 )
 organism_app = typer.Typer(help="Train and check organisms.", no_args_is_help=True)
+app.add_typer(runs_app)
 app.add_typer(organism_app, name="organism")
-console = Console(stderr=True)
 
 
 def main() -> None:
     """Run the command line; bad input ends in one line, not in a traceback."""
+    warnings.showwarning = _say_warning
     try:
         app()
-    except (ValueError, OSError) as error:
-        _say(f"error: {error}")
+    except (ValueError, OSError, MemoryError, ImportError) as error:
+        say(f"error: {error}")
         raise SystemExit(1) from error
 
 
@@ -78,7 +82,7 @@ def train(
             recipe,
             out,
             report=lambda step, unexplained: progress.update(task, completed=step, **unexplained),
-            stage=_say,
+            stage=say,
         )
 
 
@@ -99,7 +103,7 @@ def check(
         examine(load_model(name), truth, record),
         sae_folder=folder / "sae" if record["recipe"]["interchange"] else None,
         seeds=range(seeds),
-        report=_say,
+        report=say,
     )
     _write_json(figures, json_file)
 
@@ -114,17 +118,18 @@ def card(
     from valuegraph.organisms.shipped import find_organism
 
     measured = json.loads(figures.read_text(encoding="utf-8"))
-    _say(f"wrote {write_card(find_organism(name), name, measured)}")
+    say(f"wrote {write_card(find_organism(name), name, measured)}")
 
 
 def _write_json(content: dict, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    _say(f"wrote {path}")
+    say(f"wrote {path}")
 
 
-def _say(line: str) -> None:
-    console.print(line, markup=False, soft_wrap=True)
+def _say_warning(message: Warning | str, category: type[Warning], *place: object) -> None:
+    """Tell a warning without the line of code from which it comes."""
+    say(f"warning: {message}")
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from valuegraph.checks import SMALLEST_SPREAD
 from valuegraph.contexts import ContextProblem
 from valuegraph.discovery import Graph, check_options, graph_of, problem_of, require_rows_for
 from valuegraph.orientation import reachable, without_cycles
@@ -163,6 +164,7 @@ def bootstrap(
     null_resamples: int = 50,
     seed: int = 0,
     n_jobs: int = 1,
+    min_spread: float = SMALLEST_SPREAD,
     progress: bool = False,
 ) -> Confidence:
     """Search resamples of the roles and count edges, arrows and ancestors.
@@ -181,6 +183,8 @@ def bootstrap(
         neither the number of workers nor the order of the columns changes anything.
     n_jobs
         Number of parallel workers (joblib; -1 for all cores).
+    min_spread
+        As in :func:`valuegraph.discovery.discover`.
     progress
         Show a progress bar.
 
@@ -195,7 +199,9 @@ def bootstrap(
     bootstrap approach. UAI 15.
     """
     check_options(method, alpha, null_draws, tiers)
-    problem = problem_of(scores, method=method, tiers=tiers, contexts=contexts)
+    problem = problem_of(
+        scores, method=method, tiers=tiers, contexts=contexts, min_spread=min_spread
+    )
     return _confidence(
         problem,
         count_resamples(

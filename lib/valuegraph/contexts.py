@@ -70,7 +70,11 @@ class ContextProblem:
 
     @classmethod
     def from_scores(
-        cls, scores: pd.DataFrame, tiers: Sequence[Sequence[str]] | None
+        cls,
+        scores: pd.DataFrame,
+        tiers: Sequence[Sequence[str]] | None,
+        *,
+        min_spread: float = 0.0,
     ) -> ContextProblem:
         """Check pooled scores and put them in order.
 
@@ -106,7 +110,7 @@ class ContextProblem:
             )
         interventions = [NO_INTERVENTION, *(name for name in done if name != NO_INTERVENTION)]
         values = tuple(sorted(scores.columns))
-        checked_scores(table.reset_index(drop=True))
+        checked_scores(table.reset_index(drop=True), min_spread=min_spread)
         table.index = table.index.set_levels(table.index.levels[0].astype(str), level=0)
         blocks = [table.xs(name).sort_index()[list(values)] for name in interventions]
         for name, block in zip(interventions, blocks, strict=True):

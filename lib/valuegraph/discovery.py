@@ -19,10 +19,12 @@ lingam     no hidden common causes, noise that is not normal            ``ValueG
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
+from valuegraph.checks import SMALLEST_SPREAD
 from valuegraph.contexts import ContextProblem
 from valuegraph.graph import ValueGraph
 from valuegraph.pag import CIRCLE, HEAD, NONE, TAIL, PartialAncestralGraph
@@ -41,8 +43,12 @@ def discover(
     contexts: bool = False,
     null_draws: int = 20,
     seed: int = 0,
+    min_spread: float = SMALLEST_SPREAD,
 ) -> Graph:
     """Search the causal graph over values from the scores of independent roles.
+
+    Scores of a flat respondent are refused, as far as scores can show it; its answers show more
+    (:func:`valuegraph.gating.require_spread`).
 
     Parameters
     ----------
@@ -65,6 +71,9 @@ def discover(
         roles, which removes every dependence between values and nothing else; 0 for no null.
     seed
         Seed of those permutations.
+    min_spread
+        Least standard deviation over roles that every value must have, in the unit of the scores
+        (log-odds, or share of yes less share of no).
 
     Returns
     -------
@@ -73,15 +82,15 @@ def discover(
         ``test``, ``alpha``, ``n``, ``tiers``; ``null_edges`` and ``null_sd``, mean and standard
         deviation of the number of edges over the ``null_draws``; ``seed``; and what the search
         counts, such as ``conflicts`` and ``cycles``, edges left undirected by rules 1-2 and 3 of
-        :func:`valuegraph.orientation.orient`.
+        :func:`valuegraph.orientation.orient`; and ``min_spread``, where it is not the preset one.
 
     Raises
     ------
     ValueError
-        If a score is missing, infinite or no number; a column is constant; names repeat; a role
-        appears twice or several interventions are pooled; there are fewer rows than values + 2; the
-        scores are linearly dependent (as ipsatised ones are); a tier names an unknown column; or an
-        option is out of its range.
+        If a score is missing, infinite or no number; a column is constant or spreads less than
+        ``min_spread``; names repeat; a role appears twice or several interventions are pooled;
+        there are fewer rows than values + 2; the scores are linearly dependent (as ipsatised ones
+        are); a tier names an unknown column; or an option is out of its range.
 
     Notes
     -----
@@ -97,8 +106,13 @@ def discover(
     Spirtes, P., Glymour, C., Scheines, R. (2000). Causation, Prediction, and Search. MIT Press.
     """
     check_options(method, alpha, null_draws, tiers)
-    problem = problem_of(scores, method=method, tiers=tiers, contexts=contexts)
-    return _discovered(problem, method, alpha, tiers, null_draws, seed)
+    problem = problem_of(
+        scores, method=method, tiers=tiers, contexts=contexts, min_spread=min_spread
+    )
+    graph = _discovered(problem, method, alpha, tiers, null_draws, seed)
+    if min_spread == SMALLEST_SPREAD:
+        return graph
+    return replace(graph, info={**graph.info, "min_spread": min_spread})
 
 
 def discover_from_correlation(
@@ -150,13 +164,14 @@ def problem_of(
     method: str,
     tiers: Sequence[Sequence[str]] | None,
     contexts: bool,
+    min_spread: float,
 ) -> Problem | ContextProblem:
     """Check scores and say what is to be searched; options as in :func:`discover`."""
     if not contexts:
-        return Problem.from_scores(scores, tiers)
+        return Problem.from_scores(scores, tiers, min_spread=min_spread)
     if method != "pc":
         raise ValueError(f"contexts are searched by method 'pc' alone, got {method!r}")
-    return ContextProblem.from_scores(scores, tiers)
+    return ContextProblem.from_scores(scores, tiers, min_spread=min_spread)
 
 
 def graph_of(

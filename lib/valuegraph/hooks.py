@@ -6,8 +6,8 @@ The output of layer ``l`` (counted from 0) is the residual stream after it, whic
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -98,6 +98,8 @@ def shifted(
     def add(module, inputs, output):
         # Layers of some architectures return a tuple. Out of place: the output may be shared.
         hidden = output[0] if isinstance(output, tuple) else output
+        if hidden.shape[1] == 1:  # what is generated is left as it comes
+            return None
         shift = torch.zeros_like(hidden)
         shift[rows, columns] = vectors.to(hidden)
         moved = hidden + shift
@@ -108,6 +110,35 @@ def shifted(
         yield
     finally:
         handle.remove()
+
+
+@contextmanager
+def shifted_rows(
+    model: PreTrainedModel, shifts: Sequence[SiteShift | None], columns: torch.Tensor
+) -> Iterator[None]:
+    """Let the shift of every row act at one of its tokens, as long as the context lasts.
+
+    Parameters
+    ----------
+    model
+        The model whose forward passes are changed.
+    shifts
+        One for each row; None for none.
+    columns
+        Token of each row, shape ``(rows,)``.
+
+    Raises
+    ------
+    ValueError
+        If the model lacks a layer.
+    """
+    with ExitStack() as stack:
+        for layer in sorted({s.layer for s in shifts if s is not None}):
+            rows = [i for i, s in enumerate(shifts) if s is not None and s.layer == layer]
+            vectors = torch.from_numpy(np.stack([shifts[i].vector for i in rows]))
+            at = torch.tensor(rows, device=columns.device)
+            stack.enter_context(shifted(model, layer, at, columns[at], vectors))
+        yield
 
 
 @contextmanager

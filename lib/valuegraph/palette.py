@@ -22,6 +22,9 @@ GROUP_COLOURS = {
 ROLE_COLOURS = {"truth": "#333333", "estimate": "#0072B2", "null": "#999999"}
 """What a mark stands for: what is true, what was measured, what chance gives."""
 
+PAIR_COLOURS = ("#0072B2", "#D55E00")
+"""Two things in one panel."""
+
 EDGE_COLOURS = {
     "shared": "#333333",
     "turned": "#CC79A7",

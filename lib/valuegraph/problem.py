@@ -49,9 +49,15 @@ class Problem:
     knowledge: Knowledge
 
     @classmethod
-    def from_scores(cls, scores: pd.DataFrame, tiers: Sequence[Sequence[str]] | None) -> Problem:
+    def from_scores(
+        cls,
+        scores: pd.DataFrame,
+        tiers: Sequence[Sequence[str]] | None,
+        *,
+        min_spread: float = 0.0,
+    ) -> Problem:
         """Check scores and put their columns in order; see :func:`checked_scores`."""
-        data = checked_scores(scores)
+        data = checked_scores(scores, min_spread=min_spread)
         given = tuple(scores.columns)
         require_rows(len(data), len(given))
         names = tuple(sorted(given))

@@ -12,12 +12,14 @@ are the hypothesis that a role prompt tests.
 
 from dataclasses import dataclass
 from functools import cached_property
+from math import comb, factorial
 from numbers import Real
 
 import numpy as np
 import pandas as pd
 
 from valuegraph.inventory import Inventory
+from valuegraph.splitting import is_whole, require_whole
 from valuegraph.tables import read_packaged_table, require_columns, require_text, require_unique
 
 FACT_COLUMNS = ("fact", "value", "strength", "text")
@@ -25,6 +27,9 @@ STANCE_COLUMNS = ("stance", "level", "template")
 
 # name -> (table of facts, table of stances), files in the package's data folder
 _ROLE_BANKS = {"life_facts": ("life_facts.csv", "stances.csv")}
+
+# Draws in a row that may repeat roles already drawn before sampling gives up.
+_PATIENCE = 10_000
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -150,6 +155,89 @@ def load_role_bank(name: str = "life_facts") -> RoleBank:
     return RoleBank(
         facts=read_packaged_table(facts_file), stances=read_packaged_table(stances_file)
     )
+
+
+def sample_facts(
+    bank: RoleBank, n: int, *, seed: int, p_fact: float, max_neutral: int
+) -> list[tuple[str, ...]]:
+    """Draw facts for roles, no two of which tell the same in the same order.
+
+    Parameters
+    ----------
+    bank, n, seed, p_fact, max_neutral
+        As for :func:`valuegraph.roles.sample_roles`, which says how they are drawn.
+
+    Returns
+    -------
+    list of tuple of str
+        Ids of each role's facts, in the order in which they are told.
+
+    Raises
+    ------
+    ValueError
+        As from :func:`valuegraph.roles.sample_roles`.
+    """
+    neutral = bank.facts_by_value.get("", ())
+    require_whole(n, 1, "n is")
+    require_whole(seed, 0, "seed is")
+    if not isinstance(p_fact, Real) or not 0 <= p_fact <= 1:
+        raise ValueError(f"p_fact is {p_fact!r}; a probability in [0, 1] is needed.")
+    if not is_whole(max_neutral) or not 0 <= max_neutral <= len(neutral):
+        raise ValueError(
+            f"max_neutral is {max_neutral!r}; the bank allows 0 to {len(neutral)} neutral facts."
+        )
+    choices = [facts for value, facts in bank.facts_by_value.items() if value != ""]
+    sizes = np.array([len(facts) for facts in choices], dtype=int)
+    possible = _count_tellings(sizes.tolist(), len(neutral), p_fact, max_neutral)
+    if n > possible and (neutral or p_fact == 1):
+        raise ValueError(
+            f"n is {n}, but with p_fact {p_fact} and max_neutral {max_neutral} this bank makes "
+            f"only {possible} different roles; ask for fewer, or raise max_neutral."
+        )
+    rng = np.random.default_rng(seed)
+    drawn: dict[tuple[str, ...], None] = {}
+    repeats = 0
+    while len(drawn) < n:
+        told = rng.random(len(choices)) < p_fact
+        picks = rng.integers(sizes)
+        facts = [choices[k][picks[k]] for k in np.flatnonzero(told)]
+        count = rng.integers(max_neutral + 1)
+        if not facts and count == 0:
+            if not neutral:
+                raise ValueError(
+                    f"role {len(drawn)} of seed {seed} has no fact at p_fact {p_fact}, and the "
+                    "bank has no neutral ones; raise p_fact or add neutral facts."
+                )
+            count = 1
+        if count:
+            facts += [neutral[j] for j in rng.choice(len(neutral), size=count, replace=False)]
+        facts = tuple(facts[j] for j in rng.permutation(len(facts)))
+        repeats = repeats + 1 if facts in drawn else 0
+        if repeats > _PATIENCE:
+            raise ValueError(
+                f"seed {seed} gave no new role in {_PATIENCE} draws after {len(drawn)} of {n}; of "
+                f"the {possible} possible ones the rest are too rare at p_fact {p_fact}. Ask for "
+                "fewer roles, or choose a p_fact nearer to 0.5."
+            )
+        drawn[facts] = None
+    return list(drawn)
+
+
+def _count_tellings(sizes: list[int], neutral: int, p_fact: float, max_neutral: int) -> int:
+    """Count what a role can tell: choices of facts, times the orders in which they can stand."""
+    ways = [1]  # ways[k]: choices of k facts about values
+    for size in sizes:
+        silent, told = int(p_fact < 1), size * int(p_fact > 0)
+        shifted = [0, *ways]
+        ways = [silent * a + told * b for a, b in zip([*ways, 0], shifted, strict=True)]
+    total = 0
+    for k, chosen in enumerate(ways):
+        for count in range(max_neutral + 1):
+            if k + count == 0:  # a role without text gets one neutral fact
+                total += chosen * neutral * int(max_neutral == 0)
+            else:
+                total += chosen * comb(neutral, count) * factorial(k + count)
+    return total
 
 
 def stance_sentence(bank: RoleBank, inventory: Inventory, value: str, level: float) -> str:

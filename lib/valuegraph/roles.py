@@ -3,20 +3,25 @@
 A role is a short text in the second person. Roles made from a role bank consist of life facts,
 which shift the exogenous terms of values, and of stances, which set values (see
 :mod:`valuegraph.rolebank`), and remember both. The baseline without any role is ``None`` in a list
-of roles.
+of roles. Roles of gender, job and personality type come from :mod:`valuegraph.personas`, your own
+from :func:`read_roles`.
 """
 
+import hashlib
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from numbers import Integral, Real
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from valuegraph.inventory import SCHWARTZ_ORDER, Inventory
-from valuegraph.rolebank import RoleBank, load_role_bank, stance_sentence
+from valuegraph.rolebank import RoleBank, load_role_bank, sample_facts, stance_sentence
+from valuegraph.splitting import split_roles
 from valuegraph.tables import require_unique
+from valuegraph.usertables import read_own_table
 
 __all__ = [
     "NO_ROLE",
@@ -24,8 +29,11 @@ __all__ = [
     "RoleBank",
     "load_role_bank",
     "make_role",
+    "read_roles",
     "role_shifts",
+    "roles_fingerprint",
     "sample_roles",
+    "split_roles",
     "stance_sentence",
 ]
 
@@ -135,7 +143,8 @@ def sample_roles(
     For each value, independently, a role has one of its facts with probability `p_fact`, drawn
     uniformly. To these come 0 to `max_neutral` different neutral facts, each number being equally
     likely; the sentences are then shuffled. A role that would be left without text gets one neutral
-    fact, which leaves all shifts at zero.
+    fact, which leaves all shifts at zero. A role that was drawn before is drawn again, so no two
+    have the same text.
 
     Parameters
     ----------
@@ -160,41 +169,64 @@ def sample_roles(
     ------
     ValueError
         If `n` is no whole number of at least 1, `seed` is negative or not whole, `p_fact` lies
-        outside [0, 1], or `max_neutral` outside 0 ... number of neutral facts; also if a role
-        without text is drawn from a bank without neutral facts.
+        outside [0, 1], or `max_neutral` outside 0 ... number of neutral facts; if a role without
+        text is drawn from a bank without neutral facts; if there are fewer than `n` different
+        roles, or the last of them are too rare to be found.
     """
-    neutral = bank.facts_by_value.get("", ())
-    if not _is_whole(n) or n < 1:
-        raise ValueError(f"n is {n!r}; give the number of roles, at least 1.")
-    if not _is_whole(seed) or seed < 0:
-        raise ValueError(f"seed is {seed!r}; give a whole number of at least 0.")
-    if not isinstance(p_fact, Real) or not 0 <= p_fact <= 1:
-        raise ValueError(f"p_fact is {p_fact!r}; a probability in [0, 1] is needed.")
-    if not _is_whole(max_neutral) or not 0 <= max_neutral <= len(neutral):
+    drawn = sample_facts(bank, n, seed=seed, p_fact=p_fact, max_neutral=max_neutral)
+    return [
+        make_role(f"role{seed}-{i:04d}", bank=bank, facts=facts) for i, facts in enumerate(drawn)
+    ]
+
+
+def read_roles(path: str | Path) -> list[Role]:
+    """Read roles of your own from a CSV file, one a row.
+
+    Parameters
+    ----------
+    path : str or Path
+        A CSV file in UTF-8 with the columns ``name`` (labels the scores) and ``text`` (the role in
+        the second person, such as "You are a retired teacher.").
+
+    Returns
+    -------
+    list of Role
+        The roles, in the order of the file.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If the file is no CSV in UTF-8, a column is missing or unknown, a cell is empty, a name or
+        text appears twice, or a role is called like the baseline.
+    """
+    table = read_own_table(path, columns=("name", "text"), what="roles")
+    for column in ("name", "text"):
+        require_unique(table[column], f"roles {str(path)!r}: {column}")
+    if NO_ROLE in set(table["name"]):
         raise ValueError(
-            f"max_neutral is {max_neutral!r}; the bank allows 0 to {len(neutral)} neutral facts."
+            f"roles {str(path)!r}: a role is called {NO_ROLE!r}, as tables name the baseline; "
+            "give it another name."
         )
-    rng = np.random.default_rng(seed)
-    choices = [facts for value, facts in bank.facts_by_value.items() if value != ""]
-    sizes = np.array([len(facts) for facts in choices], dtype=int)
-    roles = []
-    for i in range(n):
-        told = rng.random(len(choices)) < p_fact
-        picks = rng.integers(sizes)
-        facts = [choices[k][picks[k]] for k in np.flatnonzero(told)]
-        count = rng.integers(max_neutral + 1)
-        if not facts and count == 0:
-            if not neutral:
-                raise ValueError(
-                    f"role {i} of seed {seed} has no fact at p_fact {p_fact}, and the bank has no "
-                    "neutral ones; raise p_fact or add neutral facts."
-                )
-            count = 1
-        if count:
-            facts += [neutral[j] for j in rng.choice(len(neutral), size=count, replace=False)]
-        order = rng.permutation(len(facts))
-        roles.append(make_role(f"role{seed}-{i:04d}", bank=bank, facts=[facts[j] for j in order]))
-    return roles
+    return [Role(name, text) for name, text in zip(table["name"], table["text"], strict=True)]
+
+
+def roles_fingerprint(roles: Iterable[Role | None]) -> str:
+    """Hash who is asked: names and texts of the roles, in their order.
+
+    Parameters
+    ----------
+    roles : iterable of Role or None
+        The roles; ``None`` is the baseline.
+
+    Returns
+    -------
+    str
+        The first 16 hexadecimal digits of a SHA-256.
+    """
+    told = [None if role is None else [role.name, role.text] for role in roles]
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
 
 
 def role_shifts(
@@ -262,8 +294,3 @@ def _known_fact(fact: str, table: dict, role: str):
             f"role {role!r}: no fact {fact!r} in the role bank; near are {', '.join(close)}."
         )
     return table[fact]
-
-
-def _is_whole(number) -> bool:
-    """Tell whether a number is an integer, and not True or False."""
-    return isinstance(number, Integral) and not isinstance(number, bool)

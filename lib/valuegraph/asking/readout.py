@@ -66,7 +66,12 @@ class AnswerReader:
         mass : numpy.ndarray
             Probability of yes and no together, shape ``(rows,)``.
         """
-        log_p = logits.float().log_softmax(-1)
-        yes = log_p[:, list(self.yes_ids)].logsumexp(-1)
-        no = log_p[:, list(self.no_ids)].logsumexp(-1)
-        return (yes - no).cpu().numpy(), (yes.exp() + no.exp()).cpu().numpy()
+        return tuple(x.cpu().numpy() for x in self.read_tensors(logits))
+
+    def read_tensors(self, logits: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Read logits as `read` does; the figures stay where the logits are."""
+        logits = logits.float()
+        yes = logits[:, list(self.yes_ids)].logsumexp(-1)
+        no = logits[:, list(self.no_ids)].logsumexp(-1)
+        # The sum over all words is the only pass over the vocabulary.
+        return yes - no, (torch.logaddexp(yes, no) - logits.logsumexp(-1)).exp()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from valuegraph.elicitation import site_states
+from valuegraph.asking.states import site_states
 from valuegraph.inventory import load_inventory
 from valuegraph.models import load_model
 from valuegraph.organisms.recipe import TrainingRecipe

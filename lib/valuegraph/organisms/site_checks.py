@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from valuegraph.elicitation import elicit, site_states
+from valuegraph.asking.states import site_states
+from valuegraph.elicitation import elicit
 from valuegraph.hooks import SiteShift
 from valuegraph.organisms.examined import Examined
 from valuegraph.organisms.site_code import block_slices

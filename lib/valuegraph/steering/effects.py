@@ -11,10 +11,10 @@ import pandas as pd
 from valuegraph.answers import NO_INTERVENTION, score_answers
 
 if TYPE_CHECKING:
+    from valuegraph.asking.prompts import PromptFormat
     from valuegraph.hooks import SiteShift
     from valuegraph.inventory import Inventory
     from valuegraph.models import Respondent
-    from valuegraph.asking.prompts import PromptFormat
     from valuegraph.roles import Role
 
 

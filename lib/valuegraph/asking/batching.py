@@ -1,0 +1,107 @@
+"""How much is run at a time: rows of about equal length, and fewer when memory runs out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import torch
+
+from valuegraph.models import Respondent
+
+#: Rows of a batch may be longer than its shortest one by this share of it; the rest is padding.
+_SLACK = 0.2
+
+#: Tokens at a time on a CPU: enough to keep matrix products busy, little enough for its caches.
+_CPU_TOKENS = 4096
+
+#: Share of a GPU's free memory that activations may take.
+_MEMORY_SHARE = 0.5
+
+
+def default_batch_tokens(respondent: Respondent) -> int:
+    """Tokens that may be run at a time where the respondent lies.
+
+    On a GPU, from its free memory and the widest activations of one layer.
+
+    Parameters
+    ----------
+    respondent
+        Who is asked.
+    """
+    if respondent.device.type != "cuda":
+        return _CPU_TOKENS
+    free, _ = torch.cuda.mem_get_info(respondent.device)
+    config = respondent.model.config
+    # Of one token: gate, up and product of the MLP, and the residual stream in several copies, in
+    # the model's type and once more in float32.
+    mlp = getattr(config, "intermediate_size", None) or 4 * config.hidden_size
+    numbers = 3 * mlp + 8 * config.hidden_size
+    per_token = numbers * (respondent.model.dtype.itemsize + 4)
+    return max(1024, int(_MEMORY_SHARE * free / per_token))
+
+
+def buckets(lengths: Sequence[int], *, budget: int, copies: int = 1) -> Iterator[list[int]]:
+    """Group rows of about the same length.
+
+    Parameters
+    ----------
+    lengths
+        Tokens of each row.
+    budget
+        Most tokens in a group, padding included; a group has one row at least.
+    copies
+        How many times each row is in the group (once for each prefix).
+
+    Yields
+    ------
+    list of int
+        Rows of a group, from the shortest to the longest.
+    """
+    group: list[int] = []
+    for row in sorted(range(len(lengths)), key=lengths.__getitem__):
+        longest = lengths[row]
+        if group and (
+            longest > (1 + _SLACK) * lengths[group[0]]
+            or longest * (len(group) + 1) * copies > budget
+        ):
+            yield group
+            group = []
+        group.append(row)
+    if group:
+        yield group
+
+
+def with_back_off(run: Callable[[int], object], budget: int) -> tuple[object, int]:
+    """Run with a budget of tokens, and with half of it as often as memory runs out.
+
+    Parameters
+    ----------
+    run
+        What to run, given the budget.
+    budget
+        Tokens at a time to begin with.
+
+    Returns
+    -------
+    result : object
+        What `run` returned.
+    budget : int
+        The budget with which it went well.
+
+    Raises
+    ------
+    MemoryError
+        If memory does not suffice for a single row.
+    """
+    while True:
+        try:
+            return run(budget), budget
+        except torch.OutOfMemoryError as error:
+            if budget <= 1:
+                raise MemoryError(
+                    "the GPU's memory does not suffice for one prompt; load the model with "
+                    'quantize="4bit" or a smaller dtype, or use another device'
+                ) from error
+        # Outside of the handler: the error holds on to the tensors that filled the memory.
+        torch.cuda.empty_cache()
+        budget = max(1, budget // 2)

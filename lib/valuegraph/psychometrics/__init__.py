@@ -1,0 +1,1 @@
+"""Statistics of answers: arrays, coefficients, resampling of roles, and reports with intervals."""
