@@ -22,8 +22,8 @@ from rich.progress import track
 from valuegraph.confidence import bootstrap
 from valuegraph.datasets import DataUnavailable
 from valuegraph.discovery import discover, problem_of
+from valuegraph.graphs.orientation import arrows
 from valuegraph.organisms.shipped import load_truth
-from valuegraph.orientation import arrows
 from valuegraph.paper import load_recorded_scores
 from valuegraph.simulation import random_model
 

@@ -24,9 +24,9 @@ from rich.console import Console
 from rich.progress import track
 
 from valuegraph.datasets import DataUnavailable
-from valuegraph.orientation import open_triples, orient
+from valuegraph.graphs.orientation import open_triples, orient
 from valuegraph.paper import load_recorded_scores
-from valuegraph.problem import Problem
+from valuegraph.search.problem import Problem
 
 CHUNK = 50
 

@@ -32,13 +32,13 @@ import pandas as pd
 from joblib import Parallel, delayed
 from scipy.special import ndtri
 
-from valuegraph.band import MARGIN, human_band, pattern
 from valuegraph.comparison import compare, compare_sizes
 from valuegraph.humans import HumanReference, load_human, load_human_countries, pool_countries
 from valuegraph.inventory import SCHWARTZ_ORDER
 from valuegraph.matrices import draw_correlations
 from valuegraph.organisms.shipped import load_truth
-from valuegraph.verdict import verdict_table
+from valuegraph.verdicts.band import MARGIN, human_band, pattern
+from valuegraph.verdicts.verdict import verdict_table
 
 SIZES = (50, 100, 200, 300, 500, 1000, 2000)
 CONTROL_SIZES = (50, 200, 500, 1000)

@@ -8,11 +8,11 @@ import pytest
 from joblib import parallel_config
 
 from valuegraph.assessment import assess, permutation_test
-from valuegraph.causal_distances import CAUSAL_DISTANCES, sid
-from valuegraph.graph import ValueGraph
+from valuegraph.graphs.causal_distances import CAUSAL_DISTANCES, sid
+from valuegraph.graphs.graph import ValueGraph
+from valuegraph.graphs.metrics import METRICS, shd, skeleton_f1
 from valuegraph.humans import load_human
 from valuegraph.matrices import circle_distances, circular_fit, draw_correlations, mantel
-from valuegraph.metrics import METRICS, shd, skeleton_f1
 from valuegraph.organisms.shipped import load_truth
 
 ESS = load_human("ess11").correlation

@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from valuegraph.band import MARGIN, HumanBand, human_band, pattern
 from valuegraph.humans import load_human, load_human_countries, pool_countries
 from valuegraph.matrices import mantel
+from valuegraph.verdicts.band import MARGIN, HumanBand, human_band, pattern
 
 COUNTRIES = load_human_countries()
 

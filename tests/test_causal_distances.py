@@ -6,7 +6,7 @@ import networkx as nx
 import numpy as np
 import pytest
 
-from valuegraph.causal_distances import (
+from valuegraph.graphs.causal_distances import (
     CAUSAL_DISTANCES,
     ancestor_aid,
     ancestor_jaccard,
@@ -15,7 +15,7 @@ from valuegraph.causal_distances import (
     parent_aid,
     sid,
 )
-from valuegraph.graph import ValueGraph, cpdag_of
+from valuegraph.graphs.graph import ValueGraph, cpdag_of
 
 EACH = pytest.mark.parametrize("metric", CAUSAL_DISTANCES.values(), ids=CAUSAL_DISTANCES)
 

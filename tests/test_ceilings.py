@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from valuegraph.band import pattern
-from valuegraph.ceilings import ceiling, split_half_people, split_half_scores, stepped_up
 from valuegraph.humans import load_human
 from valuegraph.matrices import draw_correlations
+from valuegraph.verdicts.band import pattern
+from valuegraph.verdicts.ceilings import ceiling, split_half_people, split_half_scores, stepped_up
 
 ESS = load_human().correlation.to_numpy()
 

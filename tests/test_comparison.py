@@ -11,9 +11,9 @@ from valuegraph.humans import load_human, load_human_countries
 from valuegraph.inventory import SCHWARTZ_ORDER
 from valuegraph.matrices import mantel
 from valuegraph.organisms.shipped import load_truth
-from valuegraph.sample_size import needed_roles
-from valuegraph.treatments import TREATMENTS
-from valuegraph.verdict import verdict_table
+from valuegraph.verdicts.sample_size import needed_roles
+from valuegraph.verdicts.treatments import TREATMENTS
+from valuegraph.verdicts.verdict import verdict_table
 
 
 def sample(name, n, seed=0):
@@ -142,7 +142,7 @@ def test_a_verdict_reads_like_one(human_like, alien):
 
 
 def test_needed_roles_are_fewer_the_clearer_the_case():
-    from valuegraph.band import human_band
+    from valuegraph.verdicts.band import human_band
 
     bands = {}
 

@@ -8,9 +8,9 @@ import pytest
 
 from valuegraph.confidence import bootstrap, bootstrap_from_correlation
 from valuegraph.discovery import discover
+from valuegraph.graphs.pag import PartialAncestralGraph
 from valuegraph.organisms.shipped import load_truth
-from valuegraph.pag import PartialAncestralGraph
-from valuegraph.resampling import CHUNK
+from valuegraph.search.resampling import CHUNK
 from valuegraph.simulation import random_model
 
 

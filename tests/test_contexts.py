@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from valuegraph.confidence import bootstrap
-from valuegraph.contexts import ContextProblem, effective_rows
 from valuegraph.discovery import discover
+from valuegraph.search.contexts import ContextProblem, effective_rows
 from valuegraph.simulation import SimulatedModel, random_model
 
 

@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 
 from valuegraph.discovery import discover, discover_from_correlation
-from valuegraph.graph import ValueGraph, cpdag_of
+from valuegraph.graphs.graph import ValueGraph, cpdag_of
+from valuegraph.graphs.metrics import arrow_precision, arrow_recall, skeleton_f1
 from valuegraph.humans import load_human
-from valuegraph.metrics import arrow_precision, arrow_recall, skeleton_f1
 from valuegraph.search.fisher_z import fisher_z_pvalue, partial_correlation
 
 VALUES = tuple("abcdefghij")

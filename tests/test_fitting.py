@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from valuegraph.graph import cpdag_of
+from valuegraph.graphs.graph import cpdag_of
 from valuegraph.humans import load_human
 from valuegraph.organisms.fitting import (
     consistent_extension,

@@ -7,10 +7,10 @@ import xml.etree.ElementTree as ElementTree
 import numpy as np
 import pytest
 
-from valuegraph.drawing import NO_DOT, circle_positions
-from valuegraph.graph import ValueGraph, cpdag_of
+from valuegraph.graphs.drawing import NO_DOT, circle_positions
+from valuegraph.graphs.graph import ValueGraph, cpdag_of
+from valuegraph.graphs.orientation import arrows, colliders, meek_closure, orient, reachable
 from valuegraph.inventory import SCHWARTZ_ORDER
-from valuegraph.orientation import arrows, colliders, meek_closure, orient, reachable
 from valuegraph.palette import GROUP_COLOURS, INK, OTHER_COLOUR, contrast, schwartz_groups, text_on
 
 SVG = "{http://www.w3.org/2000/svg}"

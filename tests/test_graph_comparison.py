@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from valuegraph.graph import ValueGraph, cpdag_of
-from valuegraph.graph_comparison import compare_graphs
-from valuegraph.metrics import METRICS
+from valuegraph.graphs.comparison import compare_graphs
+from valuegraph.graphs.graph import ValueGraph, cpdag_of
+from valuegraph.graphs.metrics import METRICS
 
 VALUES = tuple("abcdef")
 KINDS = ("agreed", "missing", "extra", "reversed", "undirected", "directed")

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from valuegraph.graph import ValueGraph, cpdag_of
-from valuegraph.metrics import (
+from valuegraph.graphs.graph import ValueGraph, cpdag_of
+from valuegraph.graphs.metrics import (
     METRICS,
     arrow_f1,
     arrow_precision,

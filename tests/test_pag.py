@@ -5,9 +5,9 @@ import xml.etree.ElementTree as ElementTree
 import numpy as np
 import pytest
 
-from valuegraph.drawn_edges import DrawnEdge, legend
-from valuegraph.graph import ValueGraph
-from valuegraph.pag import PartialAncestralGraph
+from valuegraph.graphs.drawn_edges import DrawnEdge, legend
+from valuegraph.graphs.graph import ValueGraph
+from valuegraph.graphs.pag import PartialAncestralGraph
 
 SVG = "{http://www.w3.org/2000/svg}"
 EDGES = [("a", "->", "b"), ("b", "<->", "c"), ("c", "o->", "d"), ("d", "o-o", "e")]

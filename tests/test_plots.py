@@ -9,7 +9,7 @@ import pytest
 
 matplotlib.use("Agg")
 
-from valuegraph.graph import ValueGraph
+from valuegraph.graphs.graph import ValueGraph
 from valuegraph.humans import load_human
 from valuegraph.inventory import SCHWARTZ_ORDER
 from valuegraph.palette import EDGE_COLOURS, GROUP_COLOURS, ROLE_COLOURS, contrast

@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from valuegraph.graph import cpdag_of
+from valuegraph.graphs.graph import cpdag_of
 from valuegraph.organisms.scm import StructuralModel
 from valuegraph.organisms.variances import topological_order, unit_variance_noise
 

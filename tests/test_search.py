@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from valuegraph.discovery import discover, discover_from_correlation
-from valuegraph.graph import cpdag_of
-from valuegraph.orientation import arrows, open_triples, reachable
-from valuegraph.pag import PartialAncestralGraph
+from valuegraph.graphs.graph import cpdag_of
+from valuegraph.graphs.orientation import arrows, open_triples, reachable
+from valuegraph.graphs.pag import PartialAncestralGraph
 from valuegraph.search.fisher_z import critical_correlation, fisher_z_pvalue
 from valuegraph.search.knowledge import Knowledge, tiers_of
 from valuegraph.search.lingam import causal_order

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from valuegraph.orientation import reachable
+from valuegraph.graphs.orientation import reachable
 from valuegraph.simulation import SimulatedModel, random_model
 
 

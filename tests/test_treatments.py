@@ -6,7 +6,7 @@ import pytest
 
 from valuegraph.discovery import discover_from_correlation
 from valuegraph.humans import load_human, load_human_countries
-from valuegraph.treatments import EDGE_ALPHA, TREATMENTS, as_they_are, treatments_of
+from valuegraph.verdicts.treatments import EDGE_ALPHA, TREATMENTS, as_they_are, treatments_of
 
 ESS, GSS = load_human("ess11"), load_human("gss2012")
 STACK = np.stack([ESS.correlation, GSS.correlation])

@@ -9,8 +9,8 @@ matplotlib.use("Agg")
 from valuegraph.comparison import compare_sizes
 from valuegraph.organisms.shipped import load_truth
 from valuegraph.palette import contrast
-from valuegraph.verdict import CANNOT_TELL
-from valuegraph.verdict_plots import BAND_COLOUR, plot_verdicts
+from valuegraph.plots.verdicts import BAND_COLOUR, plot_verdicts
+from valuegraph.verdicts.verdict import CANNOT_TELL
 
 
 @pytest.fixture(scope="module")

@@ -16,12 +16,12 @@ from typing import TypeVar
 import numpy as np
 import pandas as pd
 
-from valuegraph.causal_distances import CAUSAL_DISTANCES
 from valuegraph.checks import checked_scores
 from valuegraph.discovery import discover
-from valuegraph.graph import ValueGraph
+from valuegraph.graphs.causal_distances import CAUSAL_DISTANCES
+from valuegraph.graphs.graph import ValueGraph
+from valuegraph.graphs.metrics import METRICS
 from valuegraph.matrices import MATRIX_METRICS
-from valuegraph.metrics import METRICS
 
 Structure = TypeVar("Structure", ValueGraph, pd.DataFrame)
 Metric = Callable[[Structure, Structure], float]

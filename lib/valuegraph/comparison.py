@@ -3,7 +3,8 @@
 Whether a model's values go together "as in humans" cannot be read off one agreement: people differ
 from people, and every sample is noisy. So the model is put in the place of a country. Its agreement
 with the human reference is held against that of 13 countries, at equal n and under equal treatment,
-and a verdict is given only where a hypothesis is rejected (:class:`valuegraph.verdict.Verdict`).
+and a verdict is given only where a hypothesis is rejected
+(:class:`valuegraph.verdicts.verdict.Verdict`).
 
 What is compared is the pattern of correlations: which pairs of values go together more, which less.
 Their common level is left out, because it mostly tells how readily somebody agrees to everything.
@@ -18,15 +19,15 @@ import pandas as pd
 from scipy.special import ndtri
 
 from valuegraph.assessment import permutation_test
-from valuegraph.band import human_band, pattern
-from valuegraph.ceilings import ceiling, split_half_people, split_half_scores
 from valuegraph.checks import checked_scores
 from valuegraph.humans import HumanReference, load_human
 from valuegraph.inventory import SCHWARTZ_ORDER
 from valuegraph.matrices import correlations_without_each, jackknife_error, mantel
-from valuegraph.sample_size import needed_roles
-from valuegraph.treatments import TREATMENTS, treatments_of
-from valuegraph.verdict import CANNOT_TELL, Verdict, decide
+from valuegraph.verdicts.band import human_band, pattern
+from valuegraph.verdicts.ceilings import ceiling, split_half_people, split_half_scores
+from valuegraph.verdicts.sample_size import needed_roles
+from valuegraph.verdicts.treatments import TREATMENTS, treatments_of
+from valuegraph.verdicts.verdict import CANNOT_TELL, Verdict, decide
 
 RESAMPLES = 200
 """Bootstrap samples behind the error of ``"edges"``."""
@@ -55,8 +56,8 @@ def compare(
     human
         The reference; :func:`~valuegraph.humans.load_human` by default.
     treatment
-        A name in :data:`valuegraph.treatments.TREATMENTS`. Both sides, and the countries, get the
-        same.
+        A name in :data:`valuegraph.verdicts.treatments.TREATMENTS`. Both sides, and the countries,
+        get the same.
     reliability
         Of the model's scores by value, for ``"disattenuated"``; taken as 1 where not given.
     alpha

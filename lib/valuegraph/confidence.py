@@ -14,11 +14,11 @@ import numpy as np
 import pandas as pd
 
 from valuegraph.checks import SMALLEST_SPREAD
-from valuegraph.contexts import ContextProblem
 from valuegraph.discovery import Graph, check_options, graph_of, problem_of, require_rows_for
-from valuegraph.orientation import reachable, without_cycles
-from valuegraph.problem import Problem
-from valuegraph.resampling import count_resamples
+from valuegraph.graphs.orientation import reachable, without_cycles
+from valuegraph.search.contexts import ContextProblem
+from valuegraph.search.problem import Problem
+from valuegraph.search.resampling import count_resamples
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -25,11 +25,11 @@ import numpy as np
 import pandas as pd
 
 from valuegraph.checks import SMALLEST_SPREAD
-from valuegraph.contexts import ContextProblem
-from valuegraph.graph import ValueGraph
-from valuegraph.pag import CIRCLE, HEAD, NONE, TAIL, PartialAncestralGraph
-from valuegraph.problem import Problem
+from valuegraph.graphs.graph import ValueGraph
+from valuegraph.graphs.pag import CIRCLE, HEAD, NONE, TAIL, PartialAncestralGraph
+from valuegraph.search.contexts import ContextProblem
 from valuegraph.search.methods import NEEDS_ROWS, SEARCHES, WITHOUT_TIERS
+from valuegraph.search.problem import Problem
 
 Graph = ValueGraph | PartialAncestralGraph
 
@@ -65,7 +65,7 @@ def discover(
         causes what is in an earlier tier. Columns in no tier come after all that are named.
     contexts
         Pool the rows of several interventions, each of which becomes a variable of the graph; see
-        :class:`valuegraph.contexts.ContextProblem`. The plain default is one row per role.
+        :class:`valuegraph.search.contexts.ContextProblem`. The plain default is one row per role.
     null_draws
         How many times the search is run on scores whose columns are permuted independently over
         roles, which removes every dependence between values and nothing else; 0 for no null.
@@ -82,7 +82,8 @@ def discover(
         ``test``, ``alpha``, ``n``, ``tiers``; ``null_edges`` and ``null_sd``, mean and standard
         deviation of the number of edges over the ``null_draws``; ``seed``; and what the search
         counts, such as ``conflicts`` and ``cycles``, edges left undirected by rules 1-2 and 3 of
-        :func:`valuegraph.orientation.orient`; and ``min_spread``, where it is not the preset one.
+        :func:`valuegraph.graphs.orientation.orient`; and ``min_spread``, where it is not the preset
+        one.
 
     Raises
     ------

@@ -16,8 +16,6 @@ import pandas as pd
 from scipy.special import ndtri
 
 from valuegraph.assessment import permutation_test
-from valuegraph.band import pattern
-from valuegraph.ceilings import ceiling, split_half_scores
 from valuegraph.checks import checked_scores
 from valuegraph.comparison import MIN_ROLES
 from valuegraph.matrices import (
@@ -26,7 +24,9 @@ from valuegraph.matrices import (
     jackknife_error,
     mantel,
 )
-from valuegraph.verdict import written_p, written_r
+from valuegraph.verdicts.band import pattern
+from valuegraph.verdicts.ceilings import ceiling, split_half_scores
+from valuegraph.verdicts.verdict import written_p, written_r
 
 
 @dataclass(frozen=True, eq=False, repr=False)

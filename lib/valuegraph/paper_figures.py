@@ -10,12 +10,12 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from valuegraph.drawing import draw_circle
-from valuegraph.drawn_edges import drawn_edges
+from valuegraph.graphs.drawing import draw_circle
+from valuegraph.graphs.drawn_edges import drawn_edges
+from valuegraph.graphs.svg import Drawing
 from valuegraph.palette import EDGE_COLOURS, ROLE_COLOURS, text_on
 from valuegraph.paper import choices
 from valuegraph.style import figure_in_style
-from valuegraph.svg import Drawing
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

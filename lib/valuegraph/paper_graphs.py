@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from valuegraph.orientation import reachable
+from valuegraph.graphs.orientation import reachable
 
 ALPHA = 0.05
 """Level of the independence tests."""
@@ -20,8 +20,9 @@ Edge = tuple[str, str]
 class PaperGraph:
     """A graph as the paper draws it: arrows only, cycles allowed.
 
-    It is no :class:`valuegraph.graph.ValueGraph`, which refuses directed cycles; PC can return one
-    where evidence conflicts, and reading an undirected edge as two arrows makes one in any case.
+    It is no :class:`valuegraph.graphs.graph.ValueGraph`, which refuses directed cycles; PC can
+    return one where evidence conflicts, and reading an undirected edge as two arrows makes one in
+    any case.
 
     Attributes
     ----------

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from valuegraph.answers import NO_INTERVENTION
-from valuegraph.graph import ValueGraph, cpdag_of
+from valuegraph.graphs.graph import ValueGraph, cpdag_of
 
 
 @dataclass(frozen=True, eq=False)

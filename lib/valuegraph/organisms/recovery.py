@@ -8,8 +8,13 @@ import numpy as np
 import pandas as pd
 
 from valuegraph.discovery import discover
-from valuegraph.graph import ValueGraph
-from valuegraph.metrics import arrow_precision, arrow_recall, skeleton_precision, skeleton_recall
+from valuegraph.graphs.graph import ValueGraph
+from valuegraph.graphs.metrics import (
+    arrow_precision,
+    arrow_recall,
+    skeleton_precision,
+    skeleton_recall,
+)
 
 #: Metrics by the name of their column.
 RECOVERY_METRICS = {

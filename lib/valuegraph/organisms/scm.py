@@ -21,7 +21,7 @@ from valuegraph.inventory import SCHWARTZ_ORDER
 from valuegraph.organisms.variances import unit_variance_noise
 
 if TYPE_CHECKING:
-    from valuegraph.graph import ValueGraph
+    from valuegraph.graphs.graph import ValueGraph
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +110,7 @@ class StructuralModel:
 
     def cpdag(self) -> ValueGraph:
         """Return the equivalence class of the graph: all that correlations alone can ever tell."""
-        from valuegraph.graph import cpdag_of
+        from valuegraph.graphs.graph import cpdag_of
 
         return cpdag_of(self.adjacency, self.values)
 

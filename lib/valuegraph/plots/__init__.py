@@ -2,7 +2,7 @@
 
 Every function takes tables, reports or graphs and returns a matplotlib ``Figure``, already closed
 in pyplot: a notebook shows it once, as the value of its cell, and no figure is left behind. Graphs
-draw themselves (:meth:`valuegraph.graph.ValueGraph.draw`).
+draw themselves (:meth:`valuegraph.graphs.graph.ValueGraph.draw`).
 """
 
 from valuegraph.plots.agreement import plot_agreement

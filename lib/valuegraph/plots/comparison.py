@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from valuegraph.drawing import all_codes, circle_positions
-from valuegraph.graph import ValueGraph
-from valuegraph.graph_comparison import compare_graphs
+from valuegraph.graphs.comparison import compare_graphs
+from valuegraph.graphs.drawing import all_codes, circle_positions
+from valuegraph.graphs.graph import ValueGraph
 from valuegraph.palette import EDGE_COLOURS
 from valuegraph.style import figure_in_style
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from valuegraph.orientation import open_triples
+from valuegraph.graphs.orientation import open_triples
 from valuegraph.search.fisher_z import critical_correlation
 from valuegraph.search.knowledge import Knowledge
 from valuegraph.search.skeleton import BLOCK, Skeletons, subsets

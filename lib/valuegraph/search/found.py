@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from valuegraph.orientation import arrows, reachable
+from valuegraph.graphs.orientation import arrows, reachable
 
 
 @dataclass(frozen=True, eq=False)

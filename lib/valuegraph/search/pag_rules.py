@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from valuegraph.orientation import apart, reachable
+from valuegraph.graphs.orientation import apart, reachable
 
 
 @dataclass

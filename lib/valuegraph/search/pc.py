@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from valuegraph.orientation import orient
+from valuegraph.graphs.orientation import orient
 from valuegraph.search.colliders import by_skeleton, conservative, gather
 from valuegraph.search.found import Found
 from valuegraph.search.knowledge import Knowledge
@@ -35,7 +35,7 @@ def pc(
     -------
     Found
         Edges of ``b`` graphs. ``counts``: ``conflicts`` and ``cycles``, see
-        :class:`valuegraph.orientation.Orientation`.
+        :class:`valuegraph.graphs.orientation.Orientation`.
 
     References
     ----------

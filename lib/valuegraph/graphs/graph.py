@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from valuegraph.captions import caption_of
-from valuegraph.drawing import draw
-from valuegraph.drawn_edges import drawn_edges
-from valuegraph.names import checked_names, checked_order
-from valuegraph.orientation import arrows, colliders, meek_closure, reachable
-from valuegraph.svg import Drawing
+from valuegraph.graphs.captions import caption_of
+from valuegraph.graphs.drawing import draw
+from valuegraph.graphs.drawn_edges import drawn_edges
+from valuegraph.graphs.orientation import arrows, colliders, meek_closure, reachable
+from valuegraph.graphs.svg import Drawing
+from valuegraph.search.names import checked_names, checked_order
 
 Edge = tuple[str, str]
 

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from valuegraph.captions import caption_of
-from valuegraph.drawing import draw
-from valuegraph.drawn_edges import DrawnEdge, frequency_of
-from valuegraph.names import checked_names, checked_order
-from valuegraph.orientation import reachable
-from valuegraph.svg import Drawing
+from valuegraph.graphs.captions import caption_of
+from valuegraph.graphs.drawing import draw
+from valuegraph.graphs.drawn_edges import DrawnEdge, frequency_of
+from valuegraph.graphs.orientation import reachable
+from valuegraph.graphs.svg import Drawing
+from valuegraph.search.names import checked_names, checked_order
 
 NONE, CIRCLE, HEAD, TAIL = range(4)
 MARK_NAMES = {CIRCLE: "circle", HEAD: "head", TAIL: "tail"}
@@ -46,7 +46,7 @@ class PartialAncestralGraph:
         int8 ``(d, d)``, read-only. ``marks[i, j]`` is the mark at ``j`` of the edge of ``i`` and
         ``j``: 0 no edge, 1 circle, 2 head, 3 tail (as in pcalg's ``amat.pag``).
     info
-        As in :class:`valuegraph.graph.ValueGraph`.
+        As in :class:`valuegraph.graphs.graph.ValueGraph`.
 
     Raises
     ------
@@ -172,7 +172,7 @@ class PartialAncestralGraph:
         return caption_of(self.info, self.n_edges)
 
     def draw(self, *, layout: str = "circle") -> Drawing:
-        """Draw the graph as SVG; see :meth:`valuegraph.graph.ValueGraph.draw`."""
+        """Draw the graph as SVG; see :meth:`valuegraph.graphs.graph.ValueGraph.draw`."""
         frequency = self.info.get("edge_frequency")
         edges = []
         for i, j in np.argwhere(np.triu(self.skeleton)):

@@ -9,7 +9,7 @@ import numpy as np
 
 from valuegraph.palette import ROLE_COLOURS
 from valuegraph.style import figure_in_style
-from valuegraph.verdict import CANNOT_TELL, INSIDE, OUTSIDE, Verdict
+from valuegraph.verdicts.verdict import CANNOT_TELL, INSIDE, OUTSIDE, Verdict
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

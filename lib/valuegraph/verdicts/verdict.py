@@ -8,7 +8,7 @@ from html import escape
 
 import pandas as pd
 
-from valuegraph.band import HumanBand
+from valuegraph.verdicts.band import HumanBand
 
 INSIDE, OUTSIDE, CANNOT_TELL = "inside", "outside", "cannot tell"
 
@@ -36,7 +36,8 @@ class Verdict:
     n
         Number of roles, and of people in every human sample.
     treatment
-        What was done to correlations on both sides: see :data:`valuegraph.treatments.TREATMENTS`.
+        What was done to correlations on both sides: see
+        :data:`valuegraph.verdicts.treatments.TREATMENTS`.
     alpha
         Level of both tests.
     agreement

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from valuegraph.band import pattern
 from valuegraph.matrices import draw_correlations
-from valuegraph.treatments import Treatment, as_they_are
+from valuegraph.verdicts.band import pattern
+from valuegraph.verdicts.treatments import Treatment, as_they_are
 
 
 def split_half_scores(

@@ -5,10 +5,10 @@ somebody who trusts the guess would identify an effect wrongly, or see a cause w
 Each has the signature ``(truth, guess) -> float``; 0 is best for distances, 1 for the overlap of
 ancestors.
 
-The truth must be a DAG or a CPDAG (:func:`valuegraph.graph.cpdag_of` makes one of a DAG). The guess
-may be any :class:`~valuegraph.graph.ValueGraph`: its edges without direction are taken to mean that
-either way is possible, as in a CPDAG, also where a search left them undirected for want of
-evidence.
+The truth must be a DAG or a CPDAG (:func:`valuegraph.graphs.graph.cpdag_of` makes one of a DAG).
+The guess may be any :class:`~valuegraph.graphs.graph.ValueGraph`: its edges without direction are
+taken to mean that either way is possible, as in a CPDAG, also where a search left them undirected
+for want of evidence.
 
 The counting is done by gadjid. It answers a matrix that it cannot read with a panic that no
 ``except Exception`` catches, so graphs are checked before they get there.
@@ -28,9 +28,9 @@ from collections.abc import Callable
 import gadjid
 import numpy as np
 
-from valuegraph.graph import ValueGraph
-from valuegraph.metrics import aligned
-from valuegraph.orientation import arrows, meek_closure, reachable
+from valuegraph.graphs.graph import ValueGraph
+from valuegraph.graphs.metrics import aligned
+from valuegraph.graphs.orientation import arrows, meek_closure, reachable
 
 
 def sid(truth: ValueGraph, guess: ValueGraph) -> float:
@@ -159,7 +159,7 @@ def _share(
     if truth.undirected_edges and not is_cpdag(truth):
         raise ValueError(
             "the truth is neither a DAG nor a CPDAG, so which effects it identifies is not "
-            "defined; use the class of a DAG (valuegraph.graph.cpdag_of)"
+            "defined; use the class of a DAG (valuegraph.graphs.graph.cpdag_of)"
         )
     # A ValueGraph holds no cycle, and to_amat writes no other codes than 0, 1 and 2.
     return distance(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from valuegraph import svg
-from valuegraph.svg import Point
+from valuegraph.graphs import svg
+from valuegraph.graphs.svg import Point
 
 ARROW_LENGTH = 10
 CIRCLE_RADIUS = 3.5

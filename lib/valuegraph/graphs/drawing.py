@@ -11,8 +11,9 @@ import math
 from collections.abc import Sequence
 from html import escape
 
-from valuegraph import svg
-from valuegraph.drawn_edges import DrawnEdge, bent, legend, straight
+from valuegraph.graphs import svg
+from valuegraph.graphs.drawn_edges import DrawnEdge, bent, legend, straight
+from valuegraph.graphs.svg import LETTER_WIDTH, Drawing, Point
 from valuegraph.inventory import SCHWARTZ_ORDER
 from valuegraph.palette import (
     GROUP_COLOURS,
@@ -21,7 +22,6 @@ from valuegraph.palette import (
     text_on,
     value_colour,
 )
-from valuegraph.svg import LETTER_WIDTH, Drawing, Point
 
 NODE_RADIUS = 19
 LONGEST_CODE = 3  # longer names do not fit into a circle
@@ -87,7 +87,7 @@ def draw_circle(
     values
         All values.
     edges
-        What :func:`valuegraph.drawn_edges.drawn_edges` makes of arrows and lines.
+        What :func:`valuegraph.graphs.drawn_edges.drawn_edges` makes of arrows and lines.
     caption, hint
         Lines under the drawing.
     """

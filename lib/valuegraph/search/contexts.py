@@ -34,7 +34,7 @@ import pandas as pd
 
 from valuegraph.answers import NO_INTERVENTION
 from valuegraph.checks import SMALLEST_EIGENVALUE, checked_correlation, checked_scores
-from valuegraph.orientation import orient
+from valuegraph.graphs.orientation import orient
 from valuegraph.search.colliders import conservative, gather
 from valuegraph.search.found import Found
 from valuegraph.search.knowledge import Knowledge, tiers_of

@@ -20,7 +20,7 @@ from scipy.special import ndtri, stdtr, stdtrit
 
 from valuegraph.humans import HumanReference, load_human_countries
 from valuegraph.matrices import draw_correlations
-from valuegraph.treatments import Treatment, as_they_are
+from valuegraph.verdicts.treatments import Treatment, as_they_are
 
 MARGIN = 0.05
 """A model that agrees less than all but this share of countries is not like people."""

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 from scipy.special import ndtri
 
-from valuegraph.band import HumanBand
-from valuegraph.ceilings import stepped_up
+from valuegraph.verdicts.band import HumanBand
+from valuegraph.verdicts.ceilings import stepped_up
 
 POWER = 0.8
 """Probability of a verdict at the number of roles that is proposed."""

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from valuegraph.graph import Edge, ValueGraph
-from valuegraph.metrics import METRICS, aligned
+from valuegraph.graphs.graph import Edge, ValueGraph
+from valuegraph.graphs.metrics import METRICS, aligned
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -23,7 +23,7 @@ class GraphComparison:
     truth, guess
         The two graphs.
     metrics
-        Every metric of :data:`valuegraph.metrics.METRICS` by name.
+        Every metric of :data:`valuegraph.graphs.metrics.METRICS` by name.
     agreed
         Edges that are the same in both graphs.
     missing

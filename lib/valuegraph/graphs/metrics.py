@@ -19,8 +19,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from valuegraph.graph import ValueGraph
-from valuegraph.orientation import arrows
+from valuegraph.graphs.graph import ValueGraph
+from valuegraph.graphs.orientation import arrows
 
 
 def aligned(truth: ValueGraph, guess: ValueGraph) -> tuple[np.ndarray, np.ndarray]:
@@ -47,7 +47,7 @@ def shd(truth: ValueGraph, guess: ValueGraph) -> float:
 
     A missing edge, an extra edge, a reversed arrow and an arrow in place of an undirected edge
     count one each. Equal to the count that ``gadjid.shd`` returns for the matrices of
-    :meth:`~valuegraph.graph.ValueGraph.to_amat`.
+    :meth:`~valuegraph.graphs.graph.ValueGraph.to_amat`.
 
     References
     ----------

@@ -11,7 +11,7 @@ def caption_of(info: Mapping[str, object], n_edges: int) -> str:
     Parameters
     ----------
     info
-        See :class:`valuegraph.graph.ValueGraph`.
+        See :class:`valuegraph.graphs.graph.ValueGraph`.
     n_edges
         Number of edges of the graph.
     """

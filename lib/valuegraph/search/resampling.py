@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from valuegraph.contexts import ContextProblem
-from valuegraph.problem import Problem
+from valuegraph.search.contexts import ContextProblem
+from valuegraph.search.problem import Problem
 
 CHUNK = 50
 """Resamples that are searched together. Fixed, so that results do not hang on the workers."""
