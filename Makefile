@@ -40,6 +40,8 @@ $(READY): pyproject.toml constraints.txt
 	@sh scripts/ensure_dot.sh
 	@touch $@
 
+# With ipywidgets, bars of progress are widgets, of which a page would keep the last words.
+book: export HF_HUB_DISABLE_PROGRESS_BARS = 1
 book: $(READY) _build/.library  ## run every page and write the book to _build/html
 	$(BIN)/jupyter-book build . -n -W --keep-going
 	@echo "Open $(CURDIR)/_build/html/index.html"

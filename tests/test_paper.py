@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
-from valuegraph import datasets, paper, paper_figures
+from valuegraph import datasets, paper
 from valuegraph.answers import NO_INTERVENTION
+from valuegraph.paper import figures as figures_of_paper
 from valuegraph.roles import NO_ROLE
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -105,6 +107,24 @@ def test_recorded_rows_are_roles_by_unsteered_and_ten_features(figures, model, r
     assert tuple(scores.columns) == tuple(paper.choices()["values"])
 
 
+def test_scores_are_means_of_six_to_nine_answers(figures):
+    for model in paper.MODELS:
+        # The release asks other questions of the test roles: 30 % of each value's.
+        for split, most in (("train", 8), ("test", 9)):
+            answers = paper.answers_behind(
+                paper.load_recorded_scores(model, split, all_features=True)
+            )
+            assert answers.max() == most
+            assert answers["Aesthetic"] == 6
+
+
+def test_answers_behind_scores_by_hand():
+    scores = pd.DataFrame({"v": [0.5, -1, 1 / 3], "w": [1.0, -1, 0]})
+    assert paper.answers_behind(scores).tolist() == [6, 1]
+    with pytest.raises(ValueError, match="the scores of v are no means of 50"):
+        paper.answers_behind(scores / 60)
+
+
 def test_hard_prompts_are_rows_by_role(figures):
     told = paper.load_hard_prompts("llama", "positive")
     assert told.shape == (26, 17)
@@ -143,15 +163,15 @@ def test_the_package_ships_the_released_figures_and_the_reference_graphs():
 
 def test_drawings_need_no_scores():
     released = paper.published("gemma")
-    drawing = paper_figures.draw_paper_graph(released["graphs"]["gemma"], caption="28 arrows")
+    drawing = figures_of_paper.draw_paper_graph(released["graphs"]["gemma"], caption="28 arrows")
     assert drawing.svg.count("<polygon") == 28 - 6  # six arrows make three lines without heads
     for value in paper.choices()["values"]:
         assert f">{value}<" in drawing.svg
     for model in paper.MODELS:
         shown = paper.published(model)
-        paper_figures.plot_table1(shown["table1"][model])
-        paper_figures.plot_table2(shown["table2"][model])
-    bars = paper_figures.plot_hard_prompts(released["pies"]).axes[0].patches
+        figures_of_paper.plot_table1(shown["table1"][model])
+        figures_of_paper.plot_table2(shown["table2"][model])
+    bars = figures_of_paper.plot_hard_prompts(released["pies"]).axes[0].patches
     assert [bar.get_width() for bar in bars[:4]] == pytest.approx(
         [100 * up / 260 for up in (16, 21, 82, 58)]
     )

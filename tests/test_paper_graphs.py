@@ -4,13 +4,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from valuegraph.paper_graphs import (
+from valuegraph.graphs.graph import ValueGraph
+from valuegraph.paper.graphs import (
     PaperGraph,
     _edges_of,
     closure,
     paper_graph,
+    paper_skeletons,
     transitive_reduction,
 )
+from valuegraph.simulation import random_model
 
 
 def reaches(edges, values):
@@ -110,3 +113,30 @@ def test_the_search_finds_a_collider_and_leaves_a_chain_without_direction():
     )
     assert graph.shape == (2000, 6)
     assert len(graph.reduced) == 6
+
+
+def test_all_skeletons_at_once_are_those_of_the_search_one_by_one():
+    scores = [
+        random_model(8, np.random.default_rng(seed)).scores(60, np.random.default_rng(seed + 1))
+        for seed in range(6)
+    ]
+    found = paper_skeletons(np.stack([s.corr().to_numpy() for s in scores]), 60)
+    for own, table in zip(found, scores, strict=True):
+        adjacency = paper_graph(table).adjacency
+        np.testing.assert_array_equal(own, adjacency | adjacency.T)
+    assert 0 < found.sum() < found.size / 2
+
+
+def test_an_effective_number_for_each_pair_is_that_number_for_all():
+    scores = random_model(6, np.random.default_rng(3)).scores(80, np.random.default_rng(4))
+    correlation = scores.corr().to_numpy()[None]
+    every = paper_skeletons(correlation, np.full((6, 6), 40.0))
+    np.testing.assert_array_equal(every, paper_skeletons(correlation, 40))
+
+
+def test_the_matrix_of_a_graph_is_that_of_a_value_graph(small):
+    acyclic = PaperGraph(tuple("abcd"), (("a", "b", "->"), ("b", "c", "--")), (9, 4))
+    same = ValueGraph.from_edges(tuple("abcd"), directed=[("a", "b")], undirected=[("b", "c")])
+    np.testing.assert_array_equal(acyclic.adjacency, same.adjacency)
+    # A cycle, which a ValueGraph refuses, is no obstacle.
+    assert small.adjacency.sum() == 5

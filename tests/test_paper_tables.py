@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from valuegraph.answers import NO_INTERVENTION as NONE
-from valuegraph.paper_graphs import closure
-from valuegraph.paper_tables import (
+from valuegraph.paper.graphs import closure
+from valuegraph.paper.tables import (
     change_signs,
     co_changes,
     expected_unexpected,

@@ -41,6 +41,7 @@ _HOMES = {
     "humans": ("load_human",),
     "comparison": ("compare",),
     "model_comparison": ("compare_models",),
+    "widgets": ("Slides",),
     "steering.effects": ("cosine", "effects_of", "steer"),
     "steering.sae": ("feature_shift", "load_sae"),
     "organisms.scm": ("StructuralModel",),

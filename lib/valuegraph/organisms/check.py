@@ -12,7 +12,7 @@ from valuegraph.answers import score_answers, yes_bias
 from valuegraph.asking.prompts import PromptFormat
 from valuegraph.elicitation import elicit
 from valuegraph.organisms.examined import Examined
-from valuegraph.organisms.recovery import recovery_runs
+from valuegraph.organisms.recovery import recovery_figures
 from valuegraph.organisms.site_checks import check_blocks, check_sae
 from valuegraph.roles import make_role, sample_roles
 
@@ -158,7 +158,11 @@ def check_recovery(
     sizes: Sequence[int],
     report: Callable[[str], None] = lambda line: None,
 ) -> dict:
-    """Graphs from elicited scores against the true CPDAG, by number of roles and seed."""
+    """Graphs from elicited scores against the true CPDAG, by number of roles and seed.
+
+    Where the scores are there already, :func:`valuegraph.organisms.recovery.recovery_figures` does
+    the same without asking.
+    """
 
     def samples() -> Iterator[tuple[int, pd.DataFrame]]:
         for seed in seeds:
@@ -166,16 +170,7 @@ def check_recovery(
             roles = sample_roles(examined.bank, max(sizes), seed=seed)
             yield seed, score_answers(elicit(examined.respondent, examined.inventory, roles))
 
-    truth = examined.truth.cpdag()
-    runs = recovery_runs(truth, samples(), sizes=sizes, alpha=ALPHA)
-    exact = runs[runs["method"] == "pc"].groupby("n")["exact"].sum()
-    return {
-        "alpha": ALPHA,
-        "seeds": list(seeds),
-        "edges": truth.n_edges,
-        "exact_skeletons": {str(n): int(count) for n, count in exact.items()},
-        "runs": runs.astype(object).where(runs.notna(), None).to_dict(orient="records"),
-    }
+    return recovery_figures(examined.truth.cpdag(), samples(), sizes=sizes, alpha=ALPHA)
 
 
 def _size(examined: Examined) -> dict:

@@ -1,7 +1,8 @@
-"""Drawings of the figures that :func:`valuegraph.paper.reproduce` returns.
+"""Drawings of the figures that :func:`valuegraph.paper.reproduction.reproduce` returns.
 
-Each takes a part of that dictionary, or the same part of :func:`valuegraph.paper.published`, so
-that a page can show the released figures where the recorded scores are missing.
+Each takes a part of that dictionary, or the same part of
+:func:`valuegraph.paper.recorded.published`, so that a page can show the released figures where the
+recorded scores are missing.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from valuegraph.graphs.drawing import draw_circle
 from valuegraph.graphs.drawn_edges import drawn_edges
 from valuegraph.graphs.svg import Drawing
 from valuegraph.palette import EDGE_COLOURS, ROLE_COLOURS, text_on
-from valuegraph.paper import choices
+from valuegraph.paper.recorded import choices
 from valuegraph.style import figure_in_style
 
 if TYPE_CHECKING:
