@@ -33,6 +33,13 @@ def test_no_group_could_take_the_next_row():
     assert list(buckets(lengths, budget=30, copies=2)) == [[0], [1], [2], [3], [4], [5], [6]]
 
 
+def test_padding_is_no_matter_where_the_slack_is_endless():
+    lengths = [10, 50, 11, 20]
+    assert list(buckets(lengths, budget=10**6, slack=np.inf)) == [[0, 2, 3, 1]]
+    assert list(buckets(lengths, budget=60, slack=np.inf)) == [[0, 2, 3], [1]]
+    assert list(buckets(lengths, budget=10**6, slack=0)) == [[0], [2], [3], [1]]
+
+
 def test_rows_of_one_length_keep_their_order():
     assert list(buckets([5, 7, 5, 7, 5], budget=100)) == [[0, 2, 4], [1, 3]]
 
@@ -97,7 +104,9 @@ def test_a_processor_gets_a_fixed_number_of_tokens(organism):
     assert default_batch_tokens(organism) == 8192
 
 
-def on_a_gpu(monkeypatch, free, *, dtype=torch.bfloat16, hidden=2048, mlp=16384):
+def on_a_gpu(
+    monkeypatch, free, *, dtype=torch.bfloat16, hidden=2048, mlp=16384, key_heads=1, head=256
+):
     """Default budget of a model on a GPU that is made up."""
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free, 10 * free))
     config = SimpleNamespace(
@@ -105,8 +114,8 @@ def on_a_gpu(monkeypatch, free, *, dtype=torch.bfloat16, hidden=2048, mlp=16384)
         intermediate_size=mlp,
         num_hidden_layers=18,
         num_attention_heads=8,
-        num_key_value_heads=1,
-        head_dim=256,
+        num_key_value_heads=key_heads,
+        head_dim=head,
     )
     model = SimpleNamespace(config=config, dtype=dtype)
     return default_batch_tokens(SimpleNamespace(device=torch.device("cuda"), model=model))
@@ -125,6 +134,12 @@ def test_a_gpu_gets_as_many_tokens_as_its_free_memory_holds(monkeypatch):
     # Some architectures do not tell; four times the stream's width is common.
     told, untold = (on_a_gpu(monkeypatch, 20 * 10**9, mlp=mlp) for mlp in (4 * 2048, None))
     assert told == untold
+    # Nor heads: there are then as many of keys as of queries, and they share the stream's width.
+    told, untold = (
+        on_a_gpu(monkeypatch, 20 * 10**9, key_heads=heads, head=head)
+        for heads, head in ((8, 2048 // 8), (None, None))
+    )
+    assert told == untold < tokens
 
 
 def test_a_full_gpu_is_tried_all_the_same(monkeypatch):

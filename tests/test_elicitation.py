@@ -17,8 +17,9 @@ from valuegraph.asking.states import site_states
 from valuegraph.elicitation import CONTENT_FREE, DoubtfulAnswers, elicit
 from valuegraph.hooks import SiteShift
 from valuegraph.inventory import Inventory
-from valuegraph.models import Respondent
-from valuegraph.roles import NO_ROLE, Role
+from valuegraph.models import Respondent, load_model
+from valuegraph.organisms.shipped import ORGANISMS
+from valuegraph.roles import NO_ROLE, Role, sample_roles
 
 ROLES = [
     None,
@@ -288,17 +289,17 @@ def test_the_way_of_attending_that_was_chosen_is_given_back(llama, few_items):
 # -------------------------------------------------------------------------------------------- prior
 
 
-def test_the_prior_is_what_is_said_to_questions_without_content(ask_alone, respondent, few_items):
+def test_the_prior_is_what_is_said_without_a_role_to_questions_without_content(
+    ask_alone, respondent, few_items
+):
     interventions = [None, shift(respondent, "push", 1)]
     plain = elicit(respondent, few_items, ROLES, interventions=interventions)
     answers = elicit(respondent, few_items, ROLES, interventions=interventions, prior=True)
     np.testing.assert_allclose(answers["log_odds"] + answers["prior"], plain["log_odds"], atol=1e-5)
     np.testing.assert_allclose(answers["mass"], plain["mass"], atol=1e-5)
     expected = [
-        np.mean([ask_alone(respondent, q, role, i)[0] for q in CONTENT_FREE])
-        for role in ROLES
-        for i in interventions
-    ]
+        np.mean([ask_alone(respondent, q, None, i)[0] for q in CONTENT_FREE]) for i in interventions
+    ] * len(ROLES)
     by_cell = answers.groupby(["role", "intervention"], sort=False)["prior"]
     assert (by_cell.nunique() == 1).all()
     np.testing.assert_allclose(by_cell.first(), expected, atol=1e-5)
@@ -315,6 +316,15 @@ def test_the_prior_cancels_in_scores_of_items_keyed_both_ways(organism, few_item
     plain, corrected = (elicit(organism, few_items, ROLES, prior=p) for p in (False, True))
     assert (corrected["prior"].abs() > 0.01).all()
     np.testing.assert_allclose(score_answers(plain), score_answers(corrected), atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ORGANISMS)
+def test_the_prior_takes_most_of_the_liking_for_yes_out(name, inventory, bank):
+    roles = sample_roles(bank, 20, seed=0)
+    answers = elicit(load_model(name), inventory, roles, prior=True)
+    # With yes named first, a liking of .40 - .25 is planted.
+    assert answers["prior"].iloc[0] == pytest.approx(0.15, abs=0.06)
+    assert abs(yes_bias(answers).mean()) < 0.06
 
 
 def test_the_prior_takes_out_what_the_order_of_the_options_adds(human, inventory):

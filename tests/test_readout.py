@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from valuegraph.asking.readout import AnswerReader
+from valuegraph.asking.readout import AnswerReader, next_words
 from valuegraph.elicitation import elicit
 from valuegraph.models import Respondent
 
@@ -59,3 +59,16 @@ def test_a_tokenizer_without_yes_or_no_is_refused(missing, few_items, organism):
     mute = PreTrainedTokenizerFast(tokenizer_object=tokenizer, unk_token="<unk>")
     with pytest.raises(ValueError, match=f"no single token for '{missing}'"):
         elicit(Respondent("mute", organism.model, mute), few_items, [None])
+
+
+def test_the_next_words_are_those_of_the_prompt_alone(respondent, ask_alone):
+    question = "Would you pay extra for a stronger lock on the door?"
+    words = next_words(respondent, question, n=len(respondent.tokenizer))
+    assert words.sum() == pytest.approx(1, abs=1e-5)
+    assert words.is_monotonic_decreasing
+    spelled = words.index.str.lower()
+    log_odds, mass = ask_alone(respondent, question, None, None)
+    yes, no = (words[spelled == word].sum() for word in ("yes", "no"))
+    assert np.log(yes / no) == pytest.approx(log_odds, abs=1e-4)
+    assert yes + no == pytest.approx(mass, abs=1e-6)
+    assert list(next_words(respondent, question, n=3).index) == list(words.index[:3])

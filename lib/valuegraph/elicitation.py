@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from valuegraph.answers import COLUMNS, LOW_MASS, NO_INTERVENTION
-from valuegraph.asking.cells import CellAsker
+from valuegraph.asking.cells import CellAsker, Given
 from valuegraph.asking.encoding import encode_prompts
 from valuegraph.asking.prompts import ANSWER_PREFIX, THOUGHT_PREFIX, PromptFormat
 from valuegraph.asking.readout import AnswerReader
@@ -67,15 +67,17 @@ def elicit(
         Shifts of the site to ask under; None for none.
     fmt
         How the question is put. By default the plain instruction, yes named first; in ``generate``
-        mode it asks for a thought before the answer. In ``logit`` mode the answer is prefilled even
-        where a thought is asked for: it is then read without the thought.
+        mode it asks for a thought before the answer. A format that asks for a thought is of little
+        use in ``logit`` mode: the answer is read where the thought should be, so that the mass
+        is low.
     mode
         ``"logit"`` reads the log-odds where the answer begins; ``"generate"`` lets the respondent
         write and parses the answer.
     prior
-        Whether to subtract the mean log-odds of yes to `CONTENT_FREE` questions in the same cell
-        (after Zhao et al., 2021), in ``logit`` mode only. It cancels in the scores of values that
-        are keyed both ways alike.
+        Whether to subtract the mean log-odds of yes to `CONTENT_FREE` questions (after Zhao et al.,
+        2021), in ``logit`` mode only. They are put without a role, once for each intervention:
+        what is said to them in a role says more about the role than about the liking for yes. The
+        subtraction cancels in the scores of values that are keyed both ways alike.
     max_new_tokens
         Longest text written, in ``generate`` mode.
     batch_tokens
@@ -116,47 +118,45 @@ def elicit(
         fmt = PromptFormat(think=mode == "generate")
     prefill = THOUGHT_PREFIX if mode == "generate" and fmt.think else ANSWER_PREFIX
     items = inventory.items
-    questions = [*items["text"], *(CONTENT_FREE if prior else ())]
-    asking = CellAsker(
-        respondent=respondent,
-        reader=AnswerReader.for_tokenizer(respondent.tokenizer),
-        prompts=encode_prompts(
-            respondent,
-            questions,
-            roles,
-            fmt=fmt,
-            prefill=prefill,
-            find_sites=bool(shifts),
-        ),
-        max_new_tokens=max_new_tokens if mode == "generate" else 0,
-        prefilled=prefill == ANSWER_PREFIX,
-    )
-    cells = [(r, shift) for r in range(len(roles)) for shift in interventions]
-    given = asking.ask_all(cells, batch_tokens, progress=progress)
+    reader = AnswerReader.for_tokenizer(respondent.tokenizer)
 
-    n = len(items)
-    log_odds, mass = given.log_odds[:, :n], given.mass[:, :n]
+    def ask(questions: Sequence[str], roles: Sequence[Role | None], *, progress: bool) -> Given:
+        asker = CellAsker(
+            respondent=respondent,
+            reader=reader,
+            prompts=encode_prompts(
+                respondent, questions, roles, fmt=fmt, prefill=prefill, find_sites=bool(shifts)
+            ),
+            max_new_tokens=max_new_tokens if mode == "generate" else 0,
+            prefilled=prefill == ANSWER_PREFIX,
+        )
+        cells = [(r, shift) for r in range(len(roles)) for shift in interventions]
+        return asker.ask_all(cells, batch_tokens, progress=progress)
+
+    given = ask(list(items["text"]), roles, progress=progress)
+    n, n_cells = len(items), len(roles) * len(interventions)
     frame = pd.DataFrame(
         {
             "model": respondent.name,
-            "role": np.repeat([role_names[r] for r, _ in cells], n),
+            "role": np.repeat(role_names, len(interventions) * n),
             "intervention": np.tile(np.repeat(shift_names, n), len(roles)),
             "format": fmt.name,
-            "value": np.tile(items["value"], len(cells)),
-            "item": np.tile(items["item"], len(cells)),
-            "key": np.tile(items["key"], len(cells)),
-            "answer": given.answer[:, :n].ravel(),
-            "log_odds": log_odds.ravel(),
-            "mass": mass.ravel(),
+            "value": np.tile(items["value"], n_cells),
+            "item": np.tile(items["item"], n_cells),
+            "key": np.tile(items["key"], n_cells),
+            "answer": given.answer.ravel(),
+            "log_odds": given.log_odds.ravel(),
+            "mass": given.mass.ravel(),
         },
         columns=list(COLUMNS),
     )
     if prior:
-        frame["prior"] = np.repeat(given.log_odds[:, n:].mean(1), n)
+        said = ask(CONTENT_FREE, [None], progress=False).log_odds.mean(1)  # by intervention
+        frame["prior"] = np.tile(np.repeat(said, n), len(roles))
         frame["log_odds"] -= frame["prior"]
         frame["answer"] = np.sign(frame["log_odds"]).astype(np.int8)
     if mode == "generate":
-        frame["text"] = given.text[:, :n].ravel()
+        frame["text"] = given.text.ravel()
     _warn_of_doubtful(frame, mode)
     return frame
 
