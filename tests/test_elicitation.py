@@ -473,7 +473,7 @@ def test_where_memory_is_too_small_for_one_prompt_the_way_out_is_told(
         ),
         ({"batch_tokens": 0}, "batch_tokens must be at least 1, got 0"),
         ({"max_new_tokens": 0}, "max_new_tokens must be at least 1, got 0"),
-        ({"mode": "shout"}, "mode is 'shout'; choose one of 'logit', 'generate'"),
+        ({"mode": "shout"}, "unknown mode 'shout'; known are logit, generate"),
         (
             {"mode": "generate", "prior": True},
             "a prior can be subtracted from log-odds only; use mode='logit'",

@@ -20,14 +20,13 @@ import pandas as pd
 from valuegraph.answers import COLUMNS, LOW_MASS, NO_INTERVENTION
 from valuegraph.asking.cells import CellAsker, Given
 from valuegraph.asking.encoding import encode_prompts
+from valuegraph.asking.options import check_mode, check_names
 from valuegraph.asking.prompts import ANSWER_PREFIX, THOUGHT_PREFIX, PromptFormat
 from valuegraph.asking.readout import AnswerReader
 from valuegraph.hooks import SiteShift, decoder_layer
 from valuegraph.inventory import Inventory
 from valuegraph.models import Respondent
 from valuegraph.roles import NO_ROLE, Role
-
-MODES = ("logit", "generate")
 
 #: Questions without content: what a respondent says to them is a habit, not a value.
 CONTENT_FREE = ("Would you?", "Do you?")
@@ -106,10 +105,10 @@ def elicit(
     few-shot performance of language models. ICML.
     """
     roles, interventions = list(roles), list(interventions)
-    role_names = _unique_names([NO_ROLE if r is None else r.name for r in roles], "role")
-    shift_names = _unique_names(
-        [NO_INTERVENTION if i is None else i.name for i in interventions], "intervention"
-    )
+    role_names = [NO_ROLE if r is None else r.name for r in roles]
+    shift_names = [NO_INTERVENTION if i is None else i.name for i in interventions]
+    check_names(role_names, "role")
+    check_names(shift_names, "intervention")
     _check_options(mode, prior, max_new_tokens, batch_tokens)
     shifts = [shift for shift in interventions if shift is not None]
     for shift in shifts:
@@ -178,10 +177,7 @@ def _warn_of_doubtful(answers: pd.DataFrame, mode: str) -> None:
 
 
 def _check_options(mode: str, prior: bool, max_new_tokens: int, batch_tokens: int | None) -> None:
-    if mode not in MODES:
-        raise ValueError(f"mode is {mode!r}; choose one of {', '.join(map(repr, MODES))}")
-    if prior and mode != "logit":
-        raise ValueError("a prior can be subtracted from log-odds only; use mode='logit'")
+    check_mode(mode, prior=prior)
     if max_new_tokens < 1:
         raise ValueError(f"max_new_tokens must be at least 1, got {max_new_tokens}")
     if batch_tokens is not None and batch_tokens < 1:
@@ -195,14 +191,3 @@ def _check_shift(shift: SiteShift, respondent: Respondent) -> None:
             f"shift {shift.name!r} has {len(shift.vector)} coordinates, but the residual stream of "
             f"{respondent.name} has {respondent.width}"
         )
-
-
-def _unique_names(names: list[str], what: str) -> list[str]:
-    if not names:
-        raise ValueError(f"no {what}s given; give at least one (None stands for no {what})")
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise ValueError(
-            f"two {what}s are called {twice!r}; names label the answers, so rename one"
-        )
-    return names
