@@ -19,11 +19,14 @@ ifneq ($(SCORES),)
 export VALUEGRAPH_DATA ?= $(abspath $(dir $(SCORES))/..)
 endif
 
+# A benchmark has the machine to itself.
+CORES ?= $(shell $(PYTHON) -c 'import os; print(os.cpu_count())')
+
 BIN := .venv/bin
 READY := .venv/.installed
 LIBRARY := $(shell find lib/valuegraph -type f ! -path '*/__pycache__/*')
 
-.PHONY: help setup book test lint format notebooks organisms check clean distclean
+.PHONY: help setup book test lint format notebooks organisms bench check clean distclean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -73,6 +76,9 @@ organisms: $(READY)  ## train the shipped organisms afresh (it resumes), measure
 	set -e; for name in human alien plain; do figures=build/figures/$$name.json; \
 	    $(BIN)/valuegraph organism check organism-$$name --json $$figures; \
 	    $(BIN)/valuegraph organism card organism-$$name --figures $$figures; done
+
+bench: $(READY)  ## speed of asking, beside the paper's protocol; figures go to build/
+	OMP_NUM_THREADS=$(CORES) $(BIN)/python benchmarks/elicitation.py --json build/elicitation.json
 
 check: test book  ## everything: tests and book
 

@@ -6,6 +6,7 @@ no model library.
 """
 
 import string
+from functools import cache
 
 import pytest
 
@@ -106,6 +107,16 @@ def told(inventory, bank):
 
 
 @pytest.fixture(scope="session")
+def simulate(inventory):
+    """Write answers of roles with known values, biases and noise; see `simulated_answers`."""
+
+    def of_inventory(items=inventory.items, **settings):
+        return simulated_answers(items, **settings)
+
+    return of_inventory
+
+
+@pytest.fixture(scope="session")
 def organism(tokenizer):
     """An organism of three layers that has learnt nothing."""
     from valuegraph.models import Respondent
@@ -161,6 +172,55 @@ def llama(inventory, bank):
     return random_respondent("llama", LlamaConfig, tokenizer, num_key_value_heads=2)
 
 
+#: Other architectures; windows of 32 tokens are shorter than any prompt.
+RELATIVES = {
+    "qwen2": ("Qwen2Config", {}),
+    "qwen3": ("Qwen3Config", {"head_dim": 8}),
+    "mistral": ("MistralConfig", {"sliding_window": None}),
+    "mistral-sliding": ("MistralConfig", {"sliding_window": 32}),
+    "gemma2": ("Gemma2Config", {"sliding_window": 32, "head_dim": 8, "query_pre_attn_scalar": 8}),
+}
+
+
+@pytest.fixture(scope="session")
+def relative(llama):
+    """Build a respondent of another architecture, by name, with the tokenizer of `llama`."""
+    import transformers
+
+    @cache
+    def build(name):
+        config_class, sizes = RELATIVES[name]
+        return random_respondent(
+            name,
+            getattr(transformers, config_class),
+            llama.tokenizer,
+            num_key_value_heads=2,
+            **sizes,
+        )
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def seam(llama):
+    """A respondent whose tokenizer joins the full stop of the instruction to a question's "Do"."""
+    from copy import deepcopy
+
+    from transformers import LlamaConfig
+
+    tokenizer = deepcopy(llama.tokenizer)
+    tokenizer.add_tokens([". Do"])
+    return random_respondent("seam", LlamaConfig, tokenizer, num_key_value_heads=2)
+
+
+@pytest.fixture(scope="session")
+def human():
+    """An organism that comes with the package, trained: it thinks, answers and ends its turn."""
+    from valuegraph.models import load_model
+
+    return load_model("organism-human")
+
+
 @pytest.fixture(params=["organism", "llama", "gemma"])
 def respondent(request):
     """Each of the three in turn."""
@@ -210,3 +270,139 @@ def random_respondent(name, config_class, tokenizer, **sizes):
         torch.manual_seed(0)
         model = AutoModelForCausalLM.from_config(config)
     return Respondent(name, model.eval(), tokenizer)
+
+
+@pytest.fixture(scope="session")
+def ask_alone():
+    """Ask one question by itself; see `asked_alone`."""
+    return asked_alone
+
+
+@pytest.fixture(scope="session")
+def write_alone():
+    """Let a respondent write by itself; see `written_alone`."""
+    return written_alone
+
+
+def prompt_alone(respondent, question, role, intervention, fmt, prefill):
+    """Token ids of one prompt, encoded in one piece, and a context in which its shift acts once."""
+    import contextlib
+
+    import torch
+
+    from valuegraph.asking.prompts import render_parts
+
+    tokenizer = respondent.tokenizer
+    ((prefix, suffix),) = render_parts(tokenizer, [question], role, fmt=fmt, prefill=prefill)
+    ids = tokenizer(prefix + suffix, add_special_tokens=False, return_tensors="pt")["input_ids"]
+
+    @contextlib.contextmanager
+    def shifted_once():
+        if intervention is None:
+            yield
+            return
+        before_full_stop = prefix[: prefix.rindex(fmt.instruction) + len(fmt.instruction) - 1]
+        site = len(tokenizer(before_full_stop, add_special_tokens=False)["input_ids"]) - 1
+        passes = []
+
+        def add(module, inputs, output):
+            passes.append(module)
+            if len(passes) > 1:
+                return None
+            moved = output.clone()
+            moved[0, site] += torch.from_numpy(intervention.vector)
+            return moved
+
+        handle = respondent.model.model.layers[intervention.layer].register_forward_hook(add)
+        yield
+        handle.remove()
+
+    return ids, shifted_once()
+
+
+@cache
+def words_of(tokenizer):
+    """The word that each token spells, without space and capitals."""
+    return [tokenizer.decode(i).strip().lower() for i in range(len(tokenizer))]
+
+
+def yes_and_no(respondent, logits):
+    """Log-odds and mass of yes and no, summed over all tokens that spell one of them."""
+    p = logits.double().softmax(-1)
+    words = words_of(respondent.tokenizer)
+    yes, no = (sum(p[i] for i, w in enumerate(words) if w == word) for word in ("yes", "no"))
+    return float((yes / no).log()), float(yes + no)
+
+
+def asked_alone(respondent, question, role=None, intervention=None, fmt=None):
+    """One prompt through the whole model, with a hook of its own: log-odds and mass."""
+    import torch
+
+    from valuegraph.asking.prompts import PromptFormat
+
+    ids, shifted_once = prompt_alone(
+        respondent, question, role, intervention, fmt or PromptFormat(), "Answer:"
+    )
+    with torch.no_grad(), shifted_once:
+        return yes_and_no(respondent, respondent.model(ids).logits[0, -1])
+
+
+def written_alone(respondent, question, role, intervention, fmt, *, max_new_tokens, ends):
+    """One prompt continued by transformers: token ids, text, answer, log-odds and mass."""
+    from valuegraph.asking.parsing import parse_answer
+
+    tokenizer = respondent.tokenizer
+    prefill = "Thought:" if fmt.think else "Answer:"
+    prompt, shifted_once = prompt_alone(respondent, question, role, intervention, fmt, prefill)
+    with shifted_once:
+        output = respondent.model.generate(
+            prompt,
+            attention_mask=prompt.new_ones(prompt.shape),
+            do_sample=False,
+            max_new_tokens=max_new_tokens,
+            eos_token_id=list(ends),
+            pad_token_id=0,
+            output_logits=True,
+            return_dict_in_generate=True,
+        )
+    ids = output.sequences[0, prompt.shape[1] :].tolist()
+    ids = ids[:-1] if ids[-1] in ends else ids
+    text = tokenizer.decode(ids)
+    answer, start = parse_answer(text, prefilled=not fmt.think)
+    if start is None:
+        return ids, text, answer, float("nan"), float("nan")
+    step = next(n for n in range(len(ids)) if len(tokenizer.decode(ids[: n + 1])) > start)
+    return ids, text, answer, *yes_and_no(respondent, output.logits[step][0])
+
+
+def simulated_answers(items, *, n=40, formats=None, noise=1.0, model=None, role_format=0.0, seed=0):
+    """Answers of `n` roles with normal values: every answer has noise of its own, and every score
+    a disturbance by role and format."""
+    import numpy as np
+    import pandas as pd
+
+    from valuegraph.answers import COLUMNS, NO_INTERVENTION
+    from valuegraph.asking.prompts import PromptFormat
+    from valuegraph.organisms.answer_model import AnswerModel
+
+    model, rng = model or AnswerModel(), np.random.default_rng(seed)
+    values, place = np.unique(items["value"], return_inverse=True)
+    own = rng.standard_normal((n, len(values)))
+    frames = []
+    for fmt in formats or [PromptFormat()]:
+        here = own + role_format * rng.standard_normal(own.shape)
+        log_odds = model.log_odds(here[:, place], items["key"].to_numpy(), fmt.yes_first)
+        log_odds = log_odds + noise * rng.standard_normal(log_odds.shape)
+        frame = items[["value", "item", "key"]].merge(
+            pd.DataFrame({"role": [f"role{i:03d}" for i in range(n)]}), how="cross"
+        )
+        frame = frame.assign(
+            model="simulated",
+            intervention=NO_INTERVENTION,
+            format=fmt.name,
+            log_odds=log_odds.T.ravel(),
+            answer=np.sign(log_odds.T.ravel()).astype(np.int8),
+            mass=0.9,
+        )
+        frames.append(frame[list(COLUMNS)])
+    return pd.concat(frames, ignore_index=True)

@@ -1,24 +1,34 @@
 """Answers are those of asking every question by itself, however the asking is arranged."""
 
+import warnings
+from copy import deepcopy
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
-from valuegraph.answers import COLUMNS, NO_INTERVENTION
-from valuegraph.asking.prompts import PromptFormat, render_parts, render_prompt, site_position
-from valuegraph.asking.readout import AnswerReader
-from valuegraph.elicitation import elicit, site_states
+from valuegraph.answers import COLUMNS, NO_INTERVENTION, score_answers, yes_bias
+from valuegraph.asking import cells
+from valuegraph.asking.prompts import PromptFormat
+from valuegraph.asking.rows import Rows
+from valuegraph.asking.shared_prefix import can_share
+from valuegraph.asking.states import site_states
+from valuegraph.elicitation import CONTENT_FREE, DoubtfulAnswers, elicit
 from valuegraph.hooks import SiteShift
-from valuegraph.models import Respondent
-from valuegraph.roles import NO_ROLE, Role
+from valuegraph.inventory import Inventory
+from valuegraph.models import Respondent, load_model
+from valuegraph.organisms.shipped import ORGANISMS
+from valuegraph.roles import NO_ROLE, Role, sample_roles
 
 ROLES = [
     None,
-    Role("singer", "You sing."),
+    Role("singer", "You often leave your keys in the car."),
     Role("guard", "Your home and car are both uninsured. You sleep with every door wide open."),
 ]
 FIGURES = ["log_odds", "mass"]
+SHARING = ["qwen2", "qwen3", "mistral"]
+NOT_SHARING = ["mistral-sliding", "gemma2"]
 
 
 def shift(respondent, name, layer, *, size=1.0, seed=0) -> SiteShift:
@@ -26,80 +36,125 @@ def shift(respondent, name, layer, *, size=1.0, seed=0) -> SiteShift:
     return SiteShift(name, layer, size * vector)
 
 
-def hooks(respondent) -> list:
-    """All hooks on the layers; transformers keeps some of its own there once asked for states."""
-    return [list(layer._forward_hooks) for layer in respondent.model.base_model.layers]
+def pushes(respondent) -> list:
+    """No shift, and one at each of three layers."""
+    return [None, *(shift(respondent, f"push {k}", k, seed=k) for k in (2, 0, 1))]
 
 
-@torch.no_grad()
-def ask_alone(respondent, question, role, intervention, fmt):
-    """One prompt through the whole model, with a hook of its own; log-odds and mass of yes, no."""
-    tokenizer, model = respondent.tokenizer, respondent.model
-    text = render_prompt(tokenizer, question, role, fmt=fmt)
-    prefix = render_parts(tokenizer, [question], role, fmt=fmt)[0][0]
-    ids = tokenizer(text, add_special_tokens=False, return_tensors="pt")["input_ids"]
-    handle = None
-    if intervention is not None:
-        site = site_position(tokenizer, prefix)
-
-        def add(module, inputs, output):
-            moved = output.clone()
-            moved[0, site] += torch.from_numpy(intervention.vector)
-            return moved
-
-        handle = model.model.layers[intervention.layer].register_forward_hook(add)
-    p = model(ids).logits[0, -1].double().softmax(-1)
-    if handle:
-        handle.remove()
-    words = [tokenizer.decode(i).strip().lower() for i in range(len(p))]
-    yes, no = (sum(p[i] for i, w in enumerate(words) if w == word) for word in ("yes", "no"))
-    return float((yes / no).log()), float(yes + no)
-
-
-@pytest.mark.parametrize("fmt", [None, PromptFormat("reply", yes_first=False, think=True)])
-def test_asking_together_is_asking_each_question_alone(respondent, few_items, fmt):
-    interventions = [None, shift(respondent, "push", 1)]
-    answers = elicit(respondent, few_items, ROLES, interventions=interventions, fmt=fmt)
-    alone = [
-        ask_alone(respondent, question, role, intervention, fmt)
-        for role in ROLES
-        for intervention in interventions
-        for question in few_items.items["text"]
-    ]
-    np.testing.assert_allclose(answers[FIGURES], alone, atol=1e-5)
-    assert answers["log_odds"].std() > 0.01  # the answers differ, so that the agreement tells
-
-
-def test_every_answer_is_labelled_with_what_was_asked(organism, few_items):
-    interventions = [None, shift(organism, "push", 0), shift(organism, "pull", 1)]
-    answers = elicit(organism, few_items, ROLES, interventions=interventions)
-    assert list(answers.columns) == list(COLUMNS)
-    assert (answers["model"] == "organism").all()
-    assert list(answers["role"].unique()) == [NO_ROLE, "singer", "guard"]
-    assert list(answers["intervention"].unique()) == [NO_INTERVENTION, "push", "pull"]
-    for _, cell in answers.groupby(["role", "intervention"]):
-        for column in ("item", "value", "key"):
-            assert list(cell[column]) == list(few_items.items[column])
-
-
-@pytest.mark.parametrize("cells_per_batch", [1, 2, 100])
-def test_the_size_of_a_batch_plays_no_part(respondent, few_items, cells_per_batch):
-    interventions = [None, shift(respondent, "push", 1)]
-    answers, others = (
-        elicit(respondent, few_items, ROLES, interventions=interventions, cells_per_batch=n)
-        for n in (4, cells_per_batch)
-    )
-    np.testing.assert_allclose(answers[FIGURES], others[FIGURES], atol=1e-5)
+def assert_equal(answers, others):
+    """Figures up to rounding, all else exactly."""
+    np.testing.assert_allclose(answers[FIGURES], others[FIGURES], rtol=0, atol=1e-5)
     pd.testing.assert_frame_equal(answers.drop(columns=FIGURES), others.drop(columns=FIGURES))
 
 
-def test_the_order_of_roles_and_items_plays_no_part(organism, inventory, few_items):
-    from valuegraph.inventory import Inventory
+def standing(respondent) -> tuple:
+    """What a pass may change in a model for a while: hooks and the way of attending.
 
+    transformers keeps some hooks of its own there once asked for states.
+    """
+    model = respondent.model
+    hooks = [
+        [*part._forward_hooks, *part._forward_pre_hooks]
+        for layer in model.base_model.layers
+        for part in (layer, layer.mlp)
+    ]
+    return hooks, model.config._attn_implementation
+
+
+# ------------------------------------------------------------------------ together as if one by one
+
+
+def assert_asked_as_alone(ask_alone, respondent, items, interventions, fmt=None, roles=ROLES):
+    answers = elicit(respondent, items, roles, interventions=interventions, fmt=fmt)
+    alone = [
+        ask_alone(respondent, question, role, intervention, fmt)
+        for role in roles
+        for intervention in interventions
+        for question in items.items["text"]
+    ]
+    np.testing.assert_allclose(answers[FIGURES], alone, rtol=0, atol=1e-5)
+    assert answers["log_odds"].std() > 0.01  # the answers differ, so that the agreement tells
+    assert list(answers["answer"]) == list(np.sign([log_odds for log_odds, _ in alone]))
+
+
+@pytest.mark.parametrize("fmt", [None, PromptFormat("reply", yes_first=False, think=True)])
+def test_asking_together_is_asking_each_question_alone(ask_alone, respondent, few_items, fmt):
+    interventions = [None, shift(respondent, "push", 1)]
+    assert_asked_as_alone(ask_alone, respondent, few_items, interventions, fmt)
+
+
+@pytest.mark.parametrize("name", SHARING + NOT_SHARING)
+def test_so_it_is_for_other_architectures(ask_alone, relative, few_items, name):
+    respondent = relative(name)
+    assert can_share(respondent.model) == (name in SHARING)
+    assert_asked_as_alone(ask_alone, respondent, few_items, pushes(respondent)[:3])
+
+
+def test_so_it_is_where_tokens_are_joined_over_the_seam(ask_alone, seam, few_items):
+    begins = few_items.items["text"].str.startswith("Do ")
+    assert not begins.iloc[0] and begins.any()  # joined for some questions only
+    assert_asked_as_alone(ask_alone, seam, few_items, pushes(seam)[:3])
+
+
+@pytest.mark.parametrize("think", [True, False])
+@pytest.mark.parametrize(("name", "layout"), [("gemma", "kang-plain"), ("llama", "kang-headers")])
+def test_so_it_is_in_the_layouts_of_kang(ask_alone, request, few_items, name, layout, think):
+    respondent = request.getfixturevalue(name)
+    fmt = PromptFormat("say", think=think, layout=layout)
+    roles = [None, Role("preacher", "Your values are your values.")]  # the site's words, too
+    interventions = [None, shift(respondent, "push", 0)]
+    assert_asked_as_alone(ask_alone, respondent, few_items, interventions, fmt, roles)
+
+
+@pytest.mark.parametrize("mode", ["logit", "generate"])
+@pytest.mark.parametrize("name", ["organism", "llama", "gemma", *SHARING])
+def test_sharing_a_prefix_changes_no_answer(monkeypatch, request, relative, few_items, name, mode):
+    respondent = relative(name) if name in SHARING else request.getfixturevalue(name)
+    settings = {"mode": mode, "max_new_tokens": 6, "interventions": pushes(respondent)[:2]}
+    assert can_share(respondent.model)
+    shared = elicit(respondent, few_items, ROLES, **settings)
+    monkeypatch.setattr(cells, "can_share", lambda model: False)
+    monkeypatch.setattr(cells, "run_prefixes", None)  # not to be called
+    assert_equal(shared, elicit(respondent, few_items, ROLES, **settings))
+
+
+def test_in_bfloat16_an_answer_is_as_exact_as_one_asked_alone(ask_alone, respondent, few_items):
+    exact = elicit(respondent, few_items, ROLES)["log_odds"]
+    half = Respondent("half", deepcopy(respondent.model).to(torch.bfloat16), respondent.tokenizer)
+    ours = elicit(half, few_items, ROLES)["log_odds"]
+    alone = [ask_alone(half, q, role)[0] for role in ROLES for q in few_items.items["text"]]
+
+    def error(guess):
+        return np.sqrt(((guess - exact) ** 2).mean())
+
+    assert 0 < error(ours) < 2 * error(alone)
+    assert error(ours) < 0.1 * exact.std()
+
+
+@pytest.mark.parametrize("mode", ["logit", "generate"])
+@pytest.mark.parametrize("batch_tokens", [1, 70, 10_000])
+@pytest.mark.parametrize("name", ["organism", "gemma", "gemma2"])
+def test_the_size_of_a_batch_plays_no_part(request, relative, few_items, name, batch_tokens, mode):
+    respondent = relative(name) if name in NOT_SHARING else request.getfixturevalue(name)
+    settings = {"interventions": pushes(respondent)[1:3], "mode": mode, "max_new_tokens": 4}
+    answers, others = (
+        elicit(respondent, few_items, ROLES[1:], batch_tokens=n, **settings)
+        for n in (None, batch_tokens)
+    )
+    assert_equal(answers, others)
+
+
+def test_the_order_of_roles_and_items_plays_no_part(organism, few_items):
     backwards = Inventory("backwards", few_items.items[::-1], few_items.values[::-1])
     answers = elicit(organism, few_items, ROLES).set_index(["role", "item"])
     others = elicit(organism, backwards, ROLES[::-1]).set_index(["role", "item"])
     np.testing.assert_allclose(others.loc[answers.index, FIGURES], answers[FIGURES], atol=1e-5)
+
+
+def test_asking_again_gives_the_same_bytes(respondent, few_items):
+    settings = {"interventions": pushes(respondent), "mode": "generate", "max_new_tokens": 5}
+    answers, others = (elicit(respondent, few_items, ROLES, **settings) for _ in range(2))
+    assert answers.equals(others)
 
 
 def test_a_progress_bar_changes_no_answer(organism, few_items, capsys):
@@ -115,6 +170,40 @@ def test_what_is_asked_how_matters(organism, few_items):
     assert (plain != other).all()
 
 
+# ------------------------------------------------------------------------------------------- labels
+
+
+@pytest.mark.parametrize(
+    ("settings", "extra"),
+    [({}, []), ({"prior": True}, ["prior"]), ({"mode": "generate", "max_new_tokens": 2}, ["text"])],
+)
+def test_every_answer_is_labelled_with_what_was_asked(organism, few_items, settings, extra):
+    interventions = [None, shift(organism, "push", 0), shift(organism, "pull", 1)]
+    answers = elicit(organism, few_items, ROLES, interventions=interventions, **settings)
+    assert list(answers.columns) == [*COLUMNS, *extra]
+    assert (answers["model"] == "organism").all()
+    assert list(answers["role"].unique()) == [NO_ROLE, "singer", "guard"]
+    assert list(answers["intervention"].unique()) == [NO_INTERVENTION, "push", "pull"]
+    for _, cell in answers.groupby(["role", "intervention"]):
+        for column in ("item", "value", "key"):
+            assert list(cell[column]) == list(few_items.items[column])
+    assert answers["answer"].dtype == np.int8
+    assert answers["log_odds"].dtype == answers["mass"].dtype == np.float64
+
+
+@pytest.mark.parametrize("fmt", [PromptFormat("say"), PromptFormat("reply", False, True)])
+def test_answers_name_their_format(organism, few_items, fmt):
+    answers = elicit(organism, few_items, [None], fmt=fmt)
+    assert (answers["format"] == fmt.name).all()
+
+
+def test_a_thought_is_asked_for_where_one_can_be_written(organism, few_items):
+    read = elicit(organism, few_items, [None])
+    written = elicit(organism, few_items, [None], mode="generate", max_new_tokens=1)
+    assert (read["format"] == PromptFormat().name).all()
+    assert (written["format"] == PromptFormat(think=True).name).all()
+
+
 # ------------------------------------------------------------------------------------------- shifts
 
 
@@ -128,93 +217,241 @@ def test_a_zero_shift_changes_nothing_and_another_one_everything(respondent, few
     assert (ask(1.0) != baseline).all()
 
 
-def test_shifts_of_several_layers_in_one_call_are_those_of_separate_calls(respondent, few_items):
-    shifts = [None, *(shift(respondent, f"push {k}", k, seed=k) for k in (2, 0, 1))]
-    together = elicit(respondent, few_items, ROLES, interventions=shifts, cells_per_batch=5)
+@pytest.mark.parametrize("name", ["organism", "llama", "gemma", "gemma2"])
+def test_shifts_of_several_layers_in_one_call_are_those_of_separate_calls(
+    request, relative, few_items, name
+):
+    respondent = relative(name) if name in NOT_SHARING else request.getfixturevalue(name)
+    shifts = pushes(respondent)
+    together = elicit(respondent, few_items, ROLES, interventions=shifts, batch_tokens=300)
     separate = [elicit(respondent, few_items, ROLES, interventions=[s]) for s in shifts]
     index = ["role", "intervention", "item"]
     separate = pd.concat(separate).set_index(index)
     together = together.set_index(index)
     np.testing.assert_allclose(together[FIGURES], separate.loc[together.index, FIGURES], atol=1e-5)
-    assert together["log_odds"].unstack("intervention").std(axis=1).min() > 1e-4
+    moved = together["log_odds"].unstack("intervention")
+    # The site is not where the answer is read: what is added after the last layer is not seen.
+    assert np.allclose(moved["push 2"], moved[NO_INTERVENTION], atol=1e-5)
+    assert moved.drop(columns="push 2").std(axis=1).min() > 1e-4
 
 
-def test_no_hook_stays_behind(organism, few_items):
-    interventions = [None, shift(organism, "push", 0), shift(organism, "pull", 1)]
-    before, standing = elicit(organism, few_items, ROLES), hooks(organism)
-    elicit(organism, few_items, ROLES, interventions=interventions)
-    site_states(organism, ROLES, layer=1)
-    assert hooks(organism) == standing
+# ---------------------------------------------------------------------- the model is left as it was
+
+
+def ask_in_every_way(respondent, items):
+    interventions = [None, shift(respondent, "push", 0), shift(respondent, "pull", 1)]
+    elicit(respondent, items, ROLES, interventions=interventions)
+    elicit(respondent, items, ROLES, interventions=interventions, mode="generate", max_new_tokens=3)
+
+
+@pytest.mark.parametrize("name", ["organism", "gemma2"])  # sharing prefixes or not
+def test_nothing_stays_behind_in_the_model(request, relative, few_items, name):
+    respondent = relative(name) if name in NOT_SHARING else request.getfixturevalue(name)
+    before, stood = elicit(respondent, few_items, ROLES), standing(respondent)
+    ask_in_every_way(respondent, few_items)
+    site_states(respondent, ROLES, layer=1)
+    assert standing(respondent) == stood
+    assert elicit(respondent, few_items, ROLES).equals(before)
+
+
+@pytest.mark.parametrize("name", ["organism", "gemma2"])
+@pytest.mark.parametrize("passes", [1, 2, 3, 4])  # the prefixes, the questions, what is written
+def test_nothing_stays_behind_after_an_error(request, relative, few_items, name, passes):
+    respondent = relative(name) if name in NOT_SHARING else request.getfixturevalue(name)
+    before, stood = elicit(respondent, few_items, ROLES), standing(respondent)
+    seen = []
 
     def break_down(module, inputs):
-        raise RuntimeError("midway")
+        seen.append(module)
+        if len(seen) == passes:
+            raise RuntimeError("midway")
 
-    handle = organism.model.base_model.layers[2].register_forward_pre_hook(break_down)
+    handle = respondent.model.base_model.layers[2].register_forward_pre_hook(break_down)
     try:
         with pytest.raises(RuntimeError, match="midway"):
-            elicit(organism, few_items, ROLES, interventions=interventions)
-        with pytest.raises(RuntimeError, match="midway"):
-            site_states(organism, ROLES, layer=1)
+            ask_in_every_way(respondent, few_items)
     finally:
         handle.remove()
-    assert hooks(organism) == standing
-    assert elicit(organism, few_items, ROLES).equals(before)
+    assert standing(respondent) == stood
+    assert elicit(respondent, few_items, ROLES).equals(before)
 
 
-# -------------------------------------------------------------------------------------- site states
+def test_the_way_of_attending_that_was_chosen_is_given_back(llama, few_items):
+    chosen = Respondent("chosen", deepcopy(llama.model), llama.tokenizer)
+    chosen.model.set_attn_implementation("eager")
+    assert_equal(
+        elicit(chosen, few_items, ROLES).drop(columns="model"),
+        elicit(llama, few_items, ROLES).drop(columns="model"),
+    )
+    assert chosen.model.config._attn_implementation == "eager"
 
 
-@torch.no_grad()
-@pytest.mark.parametrize("layer", [0, 1])  # the model reports its last layer after the norm
-@pytest.mark.parametrize("fmt", [None, PromptFormat("say", think=True)])
-def test_site_states_are_the_hidden_states_at_the_site(respondent, layer, fmt):
-    states = site_states(respondent, ROLES, layer=layer, fmt=fmt)
-    assert states.shape == (len(ROLES), respondent.width)
-    tokenizer = respondent.tokenizer
-    for role, state in zip(ROLES, states, strict=True):
-        prefix = render_parts(tokenizer, ["Would you pray?"], role, fmt=fmt)[0][0]
-        ids = tokenizer(prefix, add_special_tokens=False, return_tensors="pt")["input_ids"]
-        hidden = respondent.model(ids, output_hidden_states=True).hidden_states[layer + 1]
-        expected = hidden[0, site_position(tokenizer, prefix)]
-        np.testing.assert_allclose(state, expected, atol=1e-5)
+# -------------------------------------------------------------------------------------------- prior
 
 
-@pytest.mark.parametrize("batch_size", [1, 2])
-def test_site_states_do_not_depend_on_the_batch(respondent, batch_size):
-    states = site_states(respondent, ROLES, layer=1, batch_size=batch_size)
-    np.testing.assert_allclose(states, site_states(respondent, ROLES, layer=1), atol=1e-5)
+def test_the_prior_is_what_is_said_without_a_role_to_questions_without_content(
+    ask_alone, respondent, few_items
+):
+    interventions = [None, shift(respondent, "push", 1)]
+    plain = elicit(respondent, few_items, ROLES, interventions=interventions)
+    answers = elicit(respondent, few_items, ROLES, interventions=interventions, prior=True)
+    np.testing.assert_allclose(answers["log_odds"] + answers["prior"], plain["log_odds"], atol=1e-5)
+    np.testing.assert_allclose(answers["mass"], plain["mass"], atol=1e-5)
+    expected = [
+        np.mean([ask_alone(respondent, q, None, i)[0] for q in CONTENT_FREE]) for i in interventions
+    ] * len(ROLES)
+    by_cell = answers.groupby(["role", "intervention"], sort=False)["prior"]
+    assert (by_cell.nunique() == 1).all()
+    np.testing.assert_allclose(by_cell.first(), expected, atol=1e-5)
 
 
-# ------------------------------------------------------------------------------------------ reading
+def test_a_corrected_answer_is_the_sign_of_the_corrected_log_odds(human, inventory):
+    plain, corrected = (elicit(human, inventory, ROLES, prior=prior) for prior in (False, True))
+    assert list(plain["answer"]) == list(np.sign(plain["log_odds"]))
+    assert list(corrected["answer"]) == list(np.sign(corrected["log_odds"]))
+    assert (corrected["answer"] != plain["answer"]).any()
 
 
-def test_all_spellings_of_yes_and_no_are_read_and_nothing_else(respondent):
-    tokenizer = respondent.tokenizer
-    reader = AnswerReader.for_tokenizer(tokenizer)
-    for word, ids in (("yes", reader.yes_ids), ("no", reader.no_ids)):
-        same = {i for i in range(len(tokenizer)) if tokenizer.decode(i).strip().lower() == word}
-        assert set(ids) == same
+def test_the_prior_cancels_in_scores_of_items_keyed_both_ways(organism, few_items):
+    plain, corrected = (elicit(organism, few_items, ROLES, prior=p) for p in (False, True))
+    assert (corrected["prior"].abs() > 0.01).all()
+    np.testing.assert_allclose(score_answers(plain), score_answers(corrected), atol=1e-5)
 
 
-def test_log_odds_and_mass_are_those_of_the_probabilities():
-    p = torch.tensor([[0.1, 0.2, 0.3, 0.25, 0.15], [0.5, 0.1, 0.1, 0.1, 0.2]])
-    reader = AnswerReader(yes_ids=(0, 3), no_ids=(2,))
-    log_odds, mass = reader.read(p.log() + torch.tensor([[3.0], [-2.0]]))  # any constant
-    np.testing.assert_allclose(log_odds, np.log([0.35 / 0.3, 0.6 / 0.1]), rtol=1e-5)
-    np.testing.assert_allclose(mass, [0.65, 0.7], rtol=1e-5)
+@pytest.mark.parametrize("name", ORGANISMS)
+def test_the_prior_takes_most_of_the_liking_for_yes_out(name, inventory, bank):
+    roles = sample_roles(bank, 20, seed=0)
+    answers = elicit(load_model(name), inventory, roles, prior=True)
+    # With yes named first, a liking of .40 - .25 is planted.
+    assert answers["prior"].iloc[0] == pytest.approx(0.15, abs=0.06)
+    assert abs(yes_bias(answers).mean()) < 0.06
 
 
-@pytest.mark.parametrize("missing", ["yes", "no"])
-def test_a_tokenizer_without_yes_or_no_is_refused(missing, few_items, organism):
-    from tokenizers import Tokenizer, models, pre_tokenizers
-    from transformers import PreTrainedTokenizerFast
+def test_the_prior_takes_out_what_the_order_of_the_options_adds(human, inventory):
+    """The order moves an organism's answers by 0.5 by design; see `AnswerModel`."""
 
-    words = [word for word in ("<unk>", "yes", "no") if word != missing]
-    tokenizer = Tokenizer(models.WordLevel({w: i for i, w in enumerate(words)}, unk_token="<unk>"))
-    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
-    mute = PreTrainedTokenizerFast(tokenizer_object=tokenizer, unk_token="<unk>")
-    with pytest.raises(ValueError, match=f"no single token for '{missing}'"):
-        elicit(Respondent("mute", organism.model, mute), few_items, [None])
+    def bias(yes_first, prior):
+        fmt = PromptFormat(yes_first=yes_first)
+        return float(yes_bias(elicit(human, inventory, ROLES, fmt=fmt, prior=prior)).mean())
+
+    assert bias(False, False) - bias(True, False) == pytest.approx(0.5, abs=0.05)
+    assert bias(False, True) == pytest.approx(bias(True, True), abs=0.05)
+
+
+# ----------------------------------------------------------------------------------------- warnings
+
+
+def with_mass(monkeypatch, mass):
+    """Let every answer have some mass on yes and no."""
+
+    def read(reader, logits):
+        return np.ones(len(logits)), np.full(len(logits), mass)
+
+    monkeypatch.setattr("valuegraph.asking.readout.AnswerReader.read", read)
+
+
+def test_log_odds_with_little_behind_them_are_doubted(monkeypatch, organism, few_items):
+    with_mass(monkeypatch, 0.49)
+    doubt = "100% of the answers of organism have less than 0.5 of their probability on yes and no"
+    with pytest.warns(DoubtfulAnswers, match=doubt) as told:
+        elicit(organism, few_items, [None])
+    assert [warning.filename for warning in told] == [__file__]
+
+
+def test_log_odds_with_enough_behind_them_are_not(monkeypatch, organism, few_items):
+    with_mass(monkeypatch, 0.5)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        elicit(organism, few_items, [None])
+
+
+@pytest.mark.parametrize(("doubtful", "told"), [(4, 0), (5, 1)])
+def test_one_doubtful_answer_in_twenty_is_tolerated(
+    monkeypatch, organism, inventory, doubtful, told
+):
+    given = iter([0.1] * doubtful + [0.9] * (len(inventory.items) - doubtful))
+    assert len(inventory.items) == 80
+
+    def read(reader, logits):
+        return np.ones(len(logits)), np.array([next(given) for _ in logits])
+
+    monkeypatch.setattr("valuegraph.asking.readout.AnswerReader.read", read)
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        elicit(organism, inventory, [None])
+    assert [w.category for w in warned] == [DoubtfulAnswers] * told
+
+
+def test_texts_without_an_answer_are_doubted(organism, few_items):
+    with pytest.warns(DoubtfulAnswers, match="100% of the answers of organism hold no answer"):
+        answers = elicit(organism, few_items, [None], mode="generate", max_new_tokens=2)
+    assert (answers["answer"] == 0).all()
+    assert answers[FIGURES].isna().all(axis=None)
+
+
+@pytest.mark.parametrize("mode", ["logit", "generate"])
+def test_an_organism_that_has_learnt_to_answer_is_not_doubted(human, few_items, mode):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", DoubtfulAnswers)
+        answers = elicit(human, few_items, ROLES, mode=mode, max_new_tokens=40)
+    assert (answers["answer"] != 0).all()
+    assert (answers["mass"] > 0.99).all()
+
+
+def test_both_modes_agree_on_an_organism_that_has_learnt_to_answer(human, inventory):
+    read = elicit(human, inventory, ROLES)
+    written = elicit(human, inventory, ROLES, mode="generate", max_new_tokens=40)
+    assert (written["answer"] == np.sign(written["log_odds"])).all()
+    assert np.corrcoef(read["log_odds"], written["log_odds"])[0, 1] > 0.5
+
+
+# ----------------------------------------------------------------------------- memory that runs out
+
+
+def test_where_memory_runs_out_fewer_are_asked_at_a_time(monkeypatch, respondent, few_items):
+    settings = {"interventions": pushes(respondent)[:2]}
+    expected = elicit(respondent, few_items, ROLES, **settings)
+    read, sizes = Rows.read, []
+
+    def read_little(rows, **options):
+        sizes.append(rows._ids.numel())
+        if sizes[-1] > 150:
+            raise torch.OutOfMemoryError("fake")
+        return read(rows, **options)
+
+    monkeypatch.setattr(Rows, "read", read_little)
+    answers = elicit(respondent, few_items, ROLES, batch_tokens=5000, **settings)
+    assert_equal(answers, expected)
+    assert sizes[0] > 150
+    assert sum(size > 150 for size in sizes) < 8  # what was too much is not tried for every batch
+
+
+def test_where_memory_runs_out_while_writing_fewer_write(monkeypatch, llama, few_items):
+    settings = {"mode": "generate", "max_new_tokens": 4}
+    expected = elicit(llama, few_items, ROLES, **settings)
+    read, most = Rows.read, []
+
+    def read_little(rows, **options):
+        n, columns = rows._mask.shape
+        most.append(n)
+        if n > 5 and rows._ids.shape[1] == 1:  # only once something was written
+            raise torch.OutOfMemoryError("fake")
+        return read(rows, **options)
+
+    monkeypatch.setattr(Rows, "read", read_little)
+    assert_equal(elicit(llama, few_items, ROLES, batch_tokens=5000, **settings), expected)
+    assert max(most) > 5
+
+
+def test_where_memory_is_too_small_for_one_prompt_the_way_out_is_told(
+    monkeypatch, llama, few_items
+):
+    def read(rows, **options):
+        raise torch.OutOfMemoryError("fake")
+
+    monkeypatch.setattr(Rows, "read", read)
+    with pytest.raises(MemoryError, match='does not suffice for one prompt.*quantize="4bit"'):
+        elicit(llama, few_items, ROLES)
 
 
 # ---------------------------------------------------------------------------------------- bad input
@@ -234,19 +471,20 @@ def test_a_tokenizer_without_yes_or_no_is_refused(missing, few_items, organism):
             {"interventions": [SiteShift("up", 0, np.zeros(7))]},
             "shift 'up' has 7 coordinates, but the residual stream of organism has 40",
         ),
-        ({"cells_per_batch": 0}, "cells_per_batch must be at least 1, got 0"),
+        ({"batch_tokens": 0}, "batch_tokens must be at least 1, got 0"),
+        ({"max_new_tokens": 0}, "max_new_tokens must be at least 1, got 0"),
+        ({"mode": "shout"}, "unknown mode 'shout'; known are logit, generate"),
+        (
+            {"mode": "generate", "prior": True},
+            "a prior can be subtracted from log-odds only; use mode='logit'",
+        ),
+        (
+            {"roles": [None, Role("whaler", "You hunt whales, often.")]},
+            r"organism does not know 'hunt', 'whales' in .*You hunt whales, often\.",
+        ),
     ],
 )
 def test_what_cannot_be_asked_is_refused(organism, few_items, change, message):
     arguments = {"roles": ROLES} | change
     with pytest.raises(ValueError, match=message):
         elicit(organism, few_items, arguments.pop("roles"), **arguments)
-
-
-def test_sites_that_cannot_be_read_are_refused(organism):
-    with pytest.raises(ValueError, match="layer 3 does not exist"):
-        site_states(organism, ROLES, layer=3)
-    with pytest.raises(ValueError, match="no roles given"):
-        site_states(organism, [], layer=1)
-    with pytest.raises(ValueError, match="batch_size must be at least 1, got 0"):
-        site_states(organism, ROLES, layer=1, batch_size=0)

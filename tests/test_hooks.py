@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from valuegraph.hooks import SiteShift, decoder_layer, recorded, shifted
+from valuegraph.hooks import SiteShift, decoder_layer, recorded, shifted, shifted_rows
 
 IDS = torch.tensor([[2, 11, 12, 13, 14], [2, 21, 22, 23, 24], [2, 31, 32, 33, 34]])
 LAYER = 1
@@ -63,6 +63,57 @@ def test_two_shifts_of_one_token_add_up(model):
     expected[1, 3] += two[0]
     with shifted(model, LAYER, row, column, one), shifted(model, LAYER, row, column, two):
         assert torch.equal(states(model)[LAYER], expected)
+
+
+@torch.no_grad()
+def test_what_is_generated_after_a_prompt_is_left_as_it_comes(model):
+    at = torch.tensor([0, 2]), torch.tensor([2, 4]), vectors(model, 2)
+    with shifted(model, LAYER, *at), recorded(model, LAYER) as outputs:
+        cache = model(IDS, use_cache=True).past_key_values
+        # The hook sees one token a row, and in no row is it the one to be shifted.
+        model(IDS[:, :1], past_key_values=cache, use_cache=True)
+    with shifted(model, LAYER, *at):
+        cache = model(IDS, use_cache=True).past_key_values
+    with recorded(model, LAYER) as expected:
+        model(IDS[:, :1], past_key_values=cache, use_cache=True)
+    assert torch.equal(outputs[1], expected[0])
+    assert outputs[0][0, 2].ne(states(model)[LAYER][0, 2]).any()
+
+
+def test_every_row_is_shifted_by_its_own_vector_at_its_own_layer(model):
+    a, b, c = (SiteShift(n, k, vectors(model, 1, k)[0]) for n, k in (("a", 2), ("b", 0), ("c", 0)))
+    columns = torch.tensor([3, 1, 4])
+    before = states(model)
+    with shifted_rows(model, [a, b, c], columns):
+        after = states(model)
+    moved = [(x != y).any(-1) for x, y in zip(after, before, strict=True)]
+    assert moved[0].nonzero().tolist() == [[1, 1], [2, 4]]
+    assert moved[2][0].tolist() == [False, False, False, True, False]
+    torch.testing.assert_close(after[0][1, 1], before[0][1, 1] + torch.from_numpy(b.vector))
+    torch.testing.assert_close(after[0][2, 4], before[0][2, 4] + torch.from_numpy(c.vector))
+    torch.testing.assert_close(after[2][0, 3], before[2][0, 3] + torch.from_numpy(a.vector))
+
+
+def test_rows_without_a_shift_are_left_alone(model):
+    before, standing = states(model), hooks(model)
+    shift = SiteShift("b", LAYER, vectors(model, 1)[0])
+    with shifted_rows(model, [None, shift, None], torch.tensor([0, 2, 0])):
+        after = states(model)
+        assert hooks(model) == standing + 1
+    assert [(x != y).any(-1)[[0, 2]].any() for x, y in zip(after, before, strict=True)] == [0, 0, 0]
+    assert (after[LAYER][1] != before[LAYER][1]).any()
+    with shifted_rows(model, [None, None, None], torch.tensor([0, 0, 0])):
+        assert hooks(model) == standing
+    assert hooks(model) == standing
+
+
+def test_hooks_of_many_layers_go_when_one_of_them_cannot_be_placed(organism):
+    model, standing = organism.model, hooks(organism.model)
+    shifts = [SiteShift(str(k), k, vectors(model, 1)[0]) for k in (0, 1, 9)]
+    with pytest.raises(ValueError, match="layer 9 does not exist"):
+        with shifted_rows(model, shifts, torch.tensor([0, 0, 0])):
+            pass
+    assert hooks(model) == standing
 
 
 def test_a_zero_vector_changes_nothing(model):

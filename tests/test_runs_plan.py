@@ -73,8 +73,8 @@ def test_a_type_of_weights_is_known_by_its_name():
 @pytest.mark.parametrize(
     "change, message",
     [
-        ({"roles": ()}, "at least one role"),
-        ({"interventions": ()}, "at least one intervention"),
+        ({"roles": ()}, "no roles given; give at least one"),
+        ({"interventions": ()}, "no interventions given; give at least one"),
         ({"roles": (None, None)}, "two roles are called 'no role'"),
         ({"interventions": 2 * (SiteShift("x", 0, np.ones(3)),)}, "interventions are called 'x'"),
         ({"formats": 2 * (PromptFormat(),)}, "two formats are called 'answer, yes first'"),

@@ -18,16 +18,15 @@ import numpy as np
 import pandas as pd
 
 from valuegraph.answers import COLUMNS, LOW_MASS, NO_INTERVENTION
-from valuegraph.asking.cells import CellAsker
+from valuegraph.asking.cells import CellAsker, Given
 from valuegraph.asking.encoding import encode_prompts
+from valuegraph.asking.options import check_mode, check_names
 from valuegraph.asking.prompts import ANSWER_PREFIX, THOUGHT_PREFIX, PromptFormat
 from valuegraph.asking.readout import AnswerReader
 from valuegraph.hooks import SiteShift, decoder_layer
 from valuegraph.inventory import Inventory
 from valuegraph.models import Respondent
 from valuegraph.roles import NO_ROLE, Role
-
-MODES = ("logit", "generate")
 
 #: Questions without content: what a respondent says to them is a habit, not a value.
 CONTENT_FREE = ("Would you?", "Do you?")
@@ -67,15 +66,17 @@ def elicit(
         Shifts of the site to ask under; None for none.
     fmt
         How the question is put. By default the plain instruction, yes named first; in ``generate``
-        mode it asks for a thought before the answer. In ``logit`` mode the answer is prefilled even
-        where a thought is asked for: it is then read without the thought.
+        mode it asks for a thought before the answer. A format that asks for a thought is of little
+        use in ``logit`` mode: the answer is read where the thought should be, so that the mass
+        is low.
     mode
         ``"logit"`` reads the log-odds where the answer begins; ``"generate"`` lets the respondent
         write and parses the answer.
     prior
-        Whether to subtract the mean log-odds of yes to `CONTENT_FREE` questions in the same cell
-        (after Zhao et al., 2021), in ``logit`` mode only. It cancels in the scores of values that
-        are keyed both ways alike.
+        Whether to subtract the mean log-odds of yes to `CONTENT_FREE` questions (after Zhao et al.,
+        2021), in ``logit`` mode only. They are put without a role, once for each intervention:
+        what is said to them in a role says more about the role than about the liking for yes. The
+        subtraction cancels in the scores of values that are keyed both ways alike.
     max_new_tokens
         Longest text written, in ``generate`` mode.
     batch_tokens
@@ -104,10 +105,10 @@ def elicit(
     few-shot performance of language models. ICML.
     """
     roles, interventions = list(roles), list(interventions)
-    role_names = _unique_names([NO_ROLE if r is None else r.name for r in roles], "role")
-    shift_names = _unique_names(
-        [NO_INTERVENTION if i is None else i.name for i in interventions], "intervention"
-    )
+    role_names = [NO_ROLE if r is None else r.name for r in roles]
+    shift_names = [NO_INTERVENTION if i is None else i.name for i in interventions]
+    check_names(role_names, "role")
+    check_names(shift_names, "intervention")
     _check_options(mode, prior, max_new_tokens, batch_tokens)
     shifts = [shift for shift in interventions if shift is not None]
     for shift in shifts:
@@ -116,47 +117,45 @@ def elicit(
         fmt = PromptFormat(think=mode == "generate")
     prefill = THOUGHT_PREFIX if mode == "generate" and fmt.think else ANSWER_PREFIX
     items = inventory.items
-    questions = [*items["text"], *(CONTENT_FREE if prior else ())]
-    asking = CellAsker(
-        respondent=respondent,
-        reader=AnswerReader.for_tokenizer(respondent.tokenizer),
-        prompts=encode_prompts(
-            respondent,
-            questions,
-            roles,
-            fmt=fmt,
-            prefill=prefill,
-            find_sites=bool(shifts),
-        ),
-        max_new_tokens=max_new_tokens if mode == "generate" else 0,
-        prefilled=prefill == ANSWER_PREFIX,
-    )
-    cells = [(r, shift) for r in range(len(roles)) for shift in interventions]
-    given = asking.ask_all(cells, batch_tokens, progress=progress)
+    reader = AnswerReader.for_tokenizer(respondent.tokenizer)
 
-    n = len(items)
-    log_odds, mass = given.log_odds[:, :n], given.mass[:, :n]
+    def ask(questions: Sequence[str], roles: Sequence[Role | None], *, progress: bool) -> Given:
+        asker = CellAsker(
+            respondent=respondent,
+            reader=reader,
+            prompts=encode_prompts(
+                respondent, questions, roles, fmt=fmt, prefill=prefill, find_sites=bool(shifts)
+            ),
+            max_new_tokens=max_new_tokens if mode == "generate" else 0,
+            prefilled=prefill == ANSWER_PREFIX,
+        )
+        cells = [(r, shift) for r in range(len(roles)) for shift in interventions]
+        return asker.ask_all(cells, batch_tokens, progress=progress)
+
+    given = ask(list(items["text"]), roles, progress=progress)
+    n, n_cells = len(items), len(roles) * len(interventions)
     frame = pd.DataFrame(
         {
             "model": respondent.name,
-            "role": np.repeat([role_names[r] for r, _ in cells], n),
+            "role": np.repeat(role_names, len(interventions) * n),
             "intervention": np.tile(np.repeat(shift_names, n), len(roles)),
             "format": fmt.name,
-            "value": np.tile(items["value"], len(cells)),
-            "item": np.tile(items["item"], len(cells)),
-            "key": np.tile(items["key"], len(cells)),
-            "answer": given.answer[:, :n].ravel(),
-            "log_odds": log_odds.ravel(),
-            "mass": mass.ravel(),
+            "value": np.tile(items["value"], n_cells),
+            "item": np.tile(items["item"], n_cells),
+            "key": np.tile(items["key"], n_cells),
+            "answer": given.answer.ravel(),
+            "log_odds": given.log_odds.ravel(),
+            "mass": given.mass.ravel(),
         },
         columns=list(COLUMNS),
     )
     if prior:
-        frame["prior"] = np.repeat(given.log_odds[:, n:].mean(1), n)
+        said = ask(CONTENT_FREE, [None], progress=False).log_odds.mean(1)  # by intervention
+        frame["prior"] = np.tile(np.repeat(said, n), len(roles))
         frame["log_odds"] -= frame["prior"]
         frame["answer"] = np.sign(frame["log_odds"]).astype(np.int8)
     if mode == "generate":
-        frame["text"] = given.text[:, :n].ravel()
+        frame["text"] = given.text.ravel()
     _warn_of_doubtful(frame, mode)
     return frame
 
@@ -178,10 +177,7 @@ def _warn_of_doubtful(answers: pd.DataFrame, mode: str) -> None:
 
 
 def _check_options(mode: str, prior: bool, max_new_tokens: int, batch_tokens: int | None) -> None:
-    if mode not in MODES:
-        raise ValueError(f"mode is {mode!r}; choose one of {', '.join(map(repr, MODES))}")
-    if prior and mode != "logit":
-        raise ValueError("a prior can be subtracted from log-odds only; use mode='logit'")
+    check_mode(mode, prior=prior)
     if max_new_tokens < 1:
         raise ValueError(f"max_new_tokens must be at least 1, got {max_new_tokens}")
     if batch_tokens is not None and batch_tokens < 1:
@@ -195,14 +191,3 @@ def _check_shift(shift: SiteShift, respondent: Respondent) -> None:
             f"shift {shift.name!r} has {len(shift.vector)} coordinates, but the residual stream of "
             f"{respondent.name} has {respondent.width}"
         )
-
-
-def _unique_names(names: list[str], what: str) -> list[str]:
-    if not names:
-        raise ValueError(f"no {what}s given; give at least one (None stands for no {what})")
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise ValueError(
-            f"two {what}s are called {twice!r}; names label the answers, so rename one"
-        )
-    return names

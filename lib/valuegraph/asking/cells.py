@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
@@ -9,7 +10,7 @@ import numpy as np
 import torch
 from rich.progress import Progress
 
-from valuegraph.asking.batching import buckets, default_batch_tokens, with_back_off
+from valuegraph.asking.batching import SLACK, buckets, default_batch_tokens, with_back_off
 from valuegraph.asking.encoding import EncodedPrompts, pad_left
 from valuegraph.asking.generation import write
 from valuegraph.asking.readout import AnswerReader
@@ -105,7 +106,7 @@ class CellAsker:
         """Ask as many cells as the budget allows; return how many."""
         prompts = self.prompts
         shared = prompts.joined and can_share(self.respondent.model)
-        own = sum(self._cost(len(ids)) for ids in prompts.suffixes)
+        own = sum(map(len, prompts.suffixes))
         longest = max(map(len, prompts.prefixes))
         size = max(
             1, budget // (max(own, longest) if shared else own + longest * len(prompts.suffixes))
@@ -117,18 +118,16 @@ class CellAsker:
             self._ask_whole(batch, start, budget, given)
         return len(batch)
 
-    def _cost(self, tokens: int) -> int:
-        """Tokens that a row counts for: what is written takes memory, but little at a time."""
-        return tokens + self.max_new_tokens // 4
-
     def _ask_shared(self, batch: list, start: int, budget: int, given: Given) -> None:
         """Run the prefixes of some cells, then all questions behind them."""
         model, prompts = self.respondent.model, self.prompts
         padded = pad_left([prompts.prefixes[r] for r, _ in batch], self.respondent.device)
         with self._shifted(batch, padded.mask):
             prefix = run_prefixes(model, padded.ids, padded.mask, padded.positions)
-        lengths = [self._cost(len(ids)) for ids in prompts.suffixes]
-        for group in buckets(lengths, budget=budget, copies=len(batch)):
+        lengths = [len(ids) for ids in prompts.suffixes]
+        # Reading costs by the token, padding included; writing by the step, whatever came before.
+        slack = math.inf if self.max_new_tokens else SLACK
+        for group in buckets(lengths, budget=budget, copies=len(batch), slack=slack):
             ids = [prompts.suffixes[q] for _ in batch for q in group]
             into = np.ix_(range(start, start + len(batch)), group)
             self._answer(Rows(model, ids, prefix), (len(batch), len(group)), into, given)
@@ -137,7 +136,7 @@ class CellAsker:
         """Ask whole prompts, where prefixes cannot be shared."""
         pairs = [(c, q) for c in range(len(batch)) for q in range(len(self.prompts.suffixes))]
         rows = [self.prompts.row(batch[c][0], q) for c, q in pairs]
-        for group in buckets([self._cost(len(ids)) for ids in rows], budget=budget):
+        for group in buckets([len(ids) for ids in rows], budget=budget):
             ids = [rows[i] for i in group]
             cells, questions = np.array([pairs[i] for i in group]).T
             mask = pad_left(ids, self.respondent.device).mask

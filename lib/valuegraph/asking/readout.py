@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 import torch
+
+from valuegraph.asking.prompts import PromptFormat, render_prompt
+
+if TYPE_CHECKING:
+    from valuegraph.models import Respondent
+    from valuegraph.roles import Role
 
 
 @dataclass(frozen=True)
@@ -75,3 +83,46 @@ class AnswerReader:
         no = logits[:, list(self.no_ids)].logsumexp(-1)
         # The sum over all words is the only pass over the vocabulary.
         return yes - no, (torch.logaddexp(yes, no) - logits.logsumexp(-1)).exp()
+
+
+@torch.inference_mode()
+def next_words(
+    respondent: Respondent,
+    question: str,
+    role: Role | None = None,
+    *,
+    fmt: PromptFormat | None = None,
+    n: int = 10,
+) -> pd.Series:
+    """Look at the likeliest words where an answer begins.
+
+    Parameters
+    ----------
+    respondent
+        Whom to ask.
+    question
+        What is asked.
+    role
+        Who the respondent is asked to be; None for itself.
+    fmt
+        How the question is put; by default the plain instruction, yes named first.
+    n
+        How many words.
+
+    Returns
+    -------
+    pandas.Series
+        Probability of each word (of each token, to be exact), the likeliest first.
+
+    Raises
+    ------
+    ValueError
+        As for `valuegraph.asking.prompts.render_prompt`.
+    """
+    tokenizer = respondent.tokenizer
+    prompt = render_prompt(tokenizer, question, role, fmt=fmt)
+    ids = tokenizer(prompt, add_special_tokens=False, return_tensors="pt")["input_ids"]
+    logits = respondent.model(ids.to(respondent.device), logits_to_keep=1).logits[0, -1]
+    top = logits.float().softmax(-1).topk(n)
+    words = [tokenizer.decode([i]).strip() for i in top.indices.tolist()]
+    return pd.Series(top.values.cpu().numpy(), words, name="probability")

@@ -75,10 +75,8 @@ class Rows:
         """Which own tokens each token to be read sees, ``(rows, 1, tokens, own tokens)``."""
         tokens, own = self._ids.shape[1], self._mask.shape[1]
         all_seen = torch.ones(tokens, own, dtype=torch.bool, device=self._ids.device)
-        earlier = all_seen.tril(own - tokens)
-        # Padding sees itself: a softmax over nothing is no number.
-        itself = earlier & all_seen.triu(own - tokens)
-        return (earlier & self._mask[:, None, None]) | itself
+        # Padding sees none of them, but the prefix: its softmax is one over something.
+        return all_seen.tril(own - tokens) & self._mask[:, None, None]
 
     def append(self, ids: torch.Tensor) -> None:
         """Add one token to each row, to be read next; shape ``(rows,)``."""

@@ -15,6 +15,7 @@ from numbers import Integral
 from typing import TYPE_CHECKING
 
 from valuegraph.answers import NO_INTERVENTION
+from valuegraph.asking.options import check_mode, check_names
 from valuegraph.asking.prompts import PromptFormat
 from valuegraph.inventory import Inventory
 from valuegraph.roles import NO_ROLE, Role
@@ -22,9 +23,6 @@ from valuegraph.roles import NO_ROLE, Role
 if TYPE_CHECKING:
     from valuegraph.hooks import SiteShift
     from valuegraph.models import Respondent
-
-#: Ways of getting an answer; see `valuegraph.elicitation.elicit`.
-MODES = ("logit", "generate")
 
 
 @dataclass(frozen=True)
@@ -152,13 +150,10 @@ class Sweep:
         if not self.formats:
             default = PromptFormat(think=self.mode == "generate")
             object.__setattr__(self, "formats", (default,))
-        _require_unique_names(self.role_names, "role")
-        _require_unique_names(self.intervention_names, "intervention")
-        _require_unique_names(self.format_names, "format")
-        if self.mode not in MODES:
-            raise ValueError(f"unknown mode {self.mode!r}; known are {', '.join(MODES)}")
-        if self.prior and self.mode != "logit":
-            raise ValueError("a prior can be subtracted from log-odds only; use mode='logit'")
+        check_names(self.role_names, "role")
+        check_names(self.intervention_names, "intervention")
+        check_names(self.format_names, "format")
+        check_mode(self.mode, prior=self.prior)
         for field in ("max_new_tokens", "block_size"):
             require_positive(getattr(self, field), field)
 
@@ -268,15 +263,3 @@ def require_positive(number: int, name: str) -> None:
     """
     if not isinstance(number, Integral) or isinstance(number, bool) or number < 1:
         raise ValueError(f"{name} must be a whole number of at least 1, got {number!r}")
-
-
-def _require_unique_names(names: list[str], what: str) -> None:
-    if not names:
-        raise ValueError(f"a sweep needs at least one {what}; give some")
-    seen: set[str] = set()
-    for name in names:
-        if name in seen:
-            raise ValueError(
-                f"two {what}s are called {name!r}; names label the answers, so rename one"
-            )
-        seen.add(name)
