@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import ndtri
 
 from valuegraph.answers import NO_INTERVENTION
 from valuegraph.paper.base_rates import (
@@ -47,7 +48,33 @@ def test_values_that_change_along_are_found_beyond_their_rates():
     assert gap.beyond > 0.1
     assert gap.low > 0
     assert gap.p_value < 0.01
+    assert gap.phi_p_value < 0.01
     assert gap.raw == pytest.approx(gap.from_base_rates + gap.beyond)
+
+
+def test_phi_is_the_correlation_of_changes():
+    changed = volatile(np.random.default_rng(6))
+    gap = gap_beyond_base_rates(changed, SINKS, draws=9, resamples=2)
+    r = changed.astype(float).corr().to_numpy().copy()
+    np.fill_diagonal(r, np.nan)
+    reach = SINKS.to_numpy()
+    sides = [np.nanmean(np.where(side, r, np.nan)[rows], axis=1).mean()
+             for side, rows in ((reach, slice(5)), (~reach, slice(None)))]  # fmt: skip
+    assert gap.phi == pytest.approx(sides[0] - sides[1])
+    changed["v7"] = True  # has no correlation with anything, and is left out
+    assert np.isfinite(gap_beyond_base_rates(changed, SINKS, draws=9, resamples=2).phi)
+
+
+def test_values_that_all_move_together_do_not_speak_for_a_graph_of_volatile_ones():
+    rng = np.random.default_rng(7)
+    rates = np.array([0.15] * 5 + [0.8] * 5)
+    shared = rng.normal(size=(2000, 1))  # some occasions change everything
+    noise = rng.normal(size=(2000, 10))
+    together = pd.DataFrame((shared + noise) / np.sqrt(2) < ndtri(rates), columns=VALUES)
+    gap = gap_beyond_base_rates(together, SINKS)
+    assert gap.raw > 0.2
+    assert gap.p_value > 0.05
+    assert gap.phi_p_value > 0.05
 
 
 def test_the_raw_gap_is_that_of_table_2():

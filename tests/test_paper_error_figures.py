@@ -50,7 +50,7 @@ def test_halves():
 
 
 def test_gaps():
-    gap = Gap(0.3, 0.2, 0.1, 0.05, 0.15, -0.1, 0.12, 0.04, 0.01, 20)
+    gap = Gap(0.3, 0.2, 0.1, 0.05, 0.15, -0.1, 0.12, 0.04, 0.01, 0.1, 0.2, 20)
     figure = error_figures.plot_gaps({m: {"prompts": gap, "features": gap} for m in MODELS})
     left, right = figure.axes[:2]
     assert [bar.get_width() for bar in left.patches] == pytest.approx([0.2, 0.2])

@@ -195,7 +195,7 @@ def test_check_measures_everything_that_card_and_figures_need(tmp_path):
         examined,
         sae_folder=None,
         seeds=[0, 1],
-        sizes=(15, 30),
+        sizes=(30, 40),
         steered_roles=2,
         report=lines.append,
     )

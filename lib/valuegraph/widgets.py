@@ -272,9 +272,9 @@ def _figure_svg(figure: object, words: str) -> str:
     from matplotlib import rc_context
 
     file = io.StringIO()
-    # Fixed ids and no date: the same figure is the same text in every build. Text stays text.
+    # Fixed ids: the same figure is the same text in every build. Text stays text.
     with rc_context({"svg.hashsalt": "valuegraph", "svg.fonttype": "none"}):
-        figure.savefig(file, format="svg", metadata={"Date": None})
+        figure.savefig(file, format="svg")
     svg = file.getvalue()
     svg = svg[svg.index("<svg ") :]
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.S)

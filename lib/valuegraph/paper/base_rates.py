@@ -34,6 +34,10 @@ class Gap:
         (1 + labellings with ``beyond`` as large) / (1 + labellings).
     raw_p_value
         The same for ``raw``.
+    phi, phi_p_value
+        The gap between the phi coefficients of expected and of unexpected changes, and its p-value.
+        A value that changes often has little room to change even more often; phi, the correlation
+        of two changes, takes that into account.
     rows
         Number of rows.
     """
@@ -47,6 +51,8 @@ class Gap:
     null_high: float
     p_value: float
     raw_p_value: float
+    phi: float
+    phi_p_value: float
     rows: int
 
 
@@ -177,6 +183,8 @@ def gap_beyond_base_rates(
     relabelled = [reach[np.ix_(order, order)] for order in orders]
     null = np.array([_gap(together - base, graph) for graph in relabelled])
     raw_null = np.array([_gap(together, graph) for graph in relabelled])
+    phis = _phis(table)
+    phi, phi_null = _gap(phis, reach), np.array([_gap(phis, graph) for graph in relabelled])
     beyond = raw - from_base
     rows_of = [np.flatnonzero(names == unit) for unit in range(names.max() + 1)]
     again = np.empty(resamples)
@@ -196,6 +204,8 @@ def gap_beyond_base_rates(
         null_high=float(np.nanquantile(null, 0.975)),
         p_value=float((1 + (null >= beyond - 1e-12).sum()) / (1 + draws)),
         raw_p_value=float((1 + (raw_null >= raw - 1e-12).sum()) / (1 + draws)),
+        phi=phi,
+        phi_p_value=float((1 + (phi_null >= phi - 1e-12).sum()) / (1 + draws)),
         rows=len(table),
     )
 
@@ -212,15 +222,22 @@ def _rates(changed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return together, base
 
 
+def _phis(changed: np.ndarray) -> np.ndarray:
+    """Return the correlations of changes, NaN for values that never or always change."""
+    spread = changed.std(axis=0)
+    spread = np.where(spread > 0, spread, np.nan)
+    centred = (changed - changed.mean(axis=0)) / spread
+    return centred.T @ centred / len(changed)
+
+
 def _gap(rates: np.ndarray, reach: np.ndarray) -> float:
     """Return mean over v of the mean over expected w, less the same for the others."""
-    others = ~np.eye(len(reach), dtype=bool)
+    known = ~np.eye(len(reach), dtype=bool) & ~np.isnan(rates)
     sides = []
-    for chosen in (reach & others, ~reach & others):
+    for chosen in (reach & known, ~reach & known):
         count = chosen.sum(axis=1)
-        there = (count > 0) & ~np.isnan(rates).any(axis=1)
-        if not there.any():
+        if not count.any():
             return float("nan")
         sums = np.where(chosen, rates, 0.0).sum(axis=1)
-        sides.append((sums[there] / count[there]).mean())
+        sides.append((sums[count > 0] / count[count > 0]).mean())
     return float(sides[0] - sides[1])

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 FOUND, NOTHING, PALE = ROLE_COLOURS["estimate"], ROLE_COLOURS["null"], "#D9D9D9"
 NULL_STYLES = {
     "rows": ("rows dealt anew", ROLE_COLOURS["truth"], ":"),
-    "clusters": ("roles and interventions dealt anew", NOTHING, "-"),
+    "clusters": ("roles and features dealt anew", NOTHING, "-"),
     "in step": ("roles dealt anew", EDGE_COLOURS["missing"], "--"),
 }
 DIRECTION_STYLES = {
