@@ -204,20 +204,14 @@ def bootstrap(
     )
     return _confidence(
         problem,
-        count_resamples(
-            problem,
-            method=method,
-            alpha=alpha,
-            n_resamples=n_resamples,
-            null_draws=null_draws,
-            null_resamples=null_resamples,
-            seed=seed,
-            n_jobs=n_jobs,
-            progress=progress,
-        ),
-        method,
-        alpha,
-        (n_resamples, null_resamples, seed),
+        method=method,
+        alpha=alpha,
+        n_resamples=n_resamples,
+        null_draws=null_draws,
+        null_resamples=null_resamples,
+        seed=seed,
+        n_jobs=n_jobs,
+        progress=progress,
     )
 
 
@@ -251,32 +245,41 @@ def bootstrap_from_correlation(
     problem = Problem.from_correlation(correlation, n, tiers)
     return _confidence(
         problem,
-        count_resamples(
-            problem,
-            method=method,
-            alpha=alpha,
-            n_resamples=n_resamples,
-            null_draws=null_draws,
-            null_resamples=null_resamples,
-            seed=seed,
-            n_jobs=n_jobs,
-            progress=progress,
-        ),
-        method,
-        alpha,
-        (n_resamples, null_resamples, seed),
+        method=method,
+        alpha=alpha,
+        n_resamples=n_resamples,
+        null_draws=null_draws,
+        null_resamples=null_resamples,
+        seed=seed,
+        n_jobs=n_jobs,
+        progress=progress,
     )
 
 
 def _confidence(
     problem: Problem | ContextProblem,
-    counts: np.ndarray,
+    *,
     method: str,
     alpha: float,
-    numbers: tuple[int, int, int],
+    n_resamples: int,
+    null_draws: int,
+    null_resamples: int,
+    seed: int,
+    n_jobs: int,
+    progress: bool,
 ) -> Confidence:
-    """Turn counts into frequencies, in the order in which the values were given."""
-    n_resamples, null_resamples, seed = numbers
+    """Count over resamples; frequencies stand in the order in which the values were given."""
+    counts = count_resamples(
+        problem,
+        method=method,
+        alpha=alpha,
+        n_resamples=n_resamples,
+        null_draws=null_draws,
+        null_resamples=null_resamples,
+        seed=seed,
+        n_jobs=n_jobs,
+        progress=progress,
+    )
     counts = counts[:, :, problem.place][:, :, :, problem.place]
     return Confidence(
         problem.given,
