@@ -25,7 +25,7 @@ from valuegraph.asking.parsing import parse_answer
 from valuegraph.asking.prompts import PromptFormat, render_parts
 from valuegraph.asking.readout import AnswerReader
 from valuegraph.elicitation import elicit
-from valuegraph.hooks import SiteShift
+from valuegraph.interventions import Shift
 from valuegraph.inventory import Inventory, load_inventory
 from valuegraph.models import Respondent
 from valuegraph.rolebank import load_role_bank
@@ -298,7 +298,7 @@ def measure_growth(
 ) -> list[dict]:
     """Seconds of `elicit` in logit mode as one number grows and the others stay."""
     push = [
-        SiteShift(f"push{i}", respondent.n_layers // 2, torch.ones(respondent.width).numpy())
+        Shift(f"push{i}", respondent.n_layers // 2, torch.ones(respondent.width).numpy())
         for i in range(7)
     ]
     grid = [("roles", k, roles[:k], 80, [None]) for k in (1, 2, 4, 8)]

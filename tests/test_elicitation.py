@@ -15,7 +15,7 @@ from valuegraph.asking.rows import Rows
 from valuegraph.asking.shared_prefix import can_share
 from valuegraph.asking.states import site_states
 from valuegraph.elicitation import CONTENT_FREE, DoubtfulAnswers, elicit
-from valuegraph.hooks import SiteShift
+from valuegraph.interventions import Shift
 from valuegraph.inventory import Inventory
 from valuegraph.models import Respondent, load_model
 from valuegraph.organisms.shipped import ORGANISMS
@@ -31,9 +31,9 @@ SHARING = ["qwen2", "qwen3", "mistral"]
 NOT_SHARING = ["mistral-sliding", "gemma2"]
 
 
-def shift(respondent, name, layer, *, size=1.0, seed=0) -> SiteShift:
+def shift(respondent, name, layer, *, size=1.0, seed=0) -> Shift:
     vector = np.random.default_rng(seed).standard_normal(respondent.width)
-    return SiteShift(name, layer, size * vector)
+    return Shift(name, layer, size * vector)
 
 
 def pushes(respondent) -> list:
@@ -466,9 +466,9 @@ def test_where_memory_is_too_small_for_one_prompt_the_way_out_is_told(
         ({"roles": [None, Role(NO_ROLE, "You sing.")]}, f"two roles are called '{NO_ROLE}'"),
         ({"roles": [ROLES[1], Role("singer", "You hum.")]}, "two roles are called 'singer'"),
         ({"interventions": [None, None]}, f"two interventions are called '{NO_INTERVENTION}'"),
-        ({"interventions": [SiteShift("up", 9, np.zeros(40))]}, "layer 9 does not exist"),
+        ({"interventions": [Shift("up", 9, np.zeros(40))]}, "layer 9 does not exist"),
         (
-            {"interventions": [SiteShift("up", 0, np.zeros(7))]},
+            {"interventions": [Shift("up", 0, np.zeros(7))]},
             "shift 'up' has 7 coordinates, but the residual stream of organism has 40",
         ),
         ({"batch_tokens": 0}, "batch_tokens must be at least 1, got 0"),

@@ -14,7 +14,7 @@ from valuegraph.asking.parsing import is_settled, parse_answer
 from valuegraph.asking.prompts import PromptFormat
 from valuegraph.asking.readout import AnswerReader
 from valuegraph.elicitation import elicit
-from valuegraph.hooks import SiteShift
+from valuegraph.interventions import Shift
 from valuegraph.models import Respondent
 from valuegraph.roles import Role
 
@@ -27,9 +27,9 @@ THINK = PromptFormat("say", think=True)
 SHORT = PromptFormat("answer", yes_first=False)
 
 
-def push(respondent, size=1.0) -> SiteShift:
+def push(respondent, size=1.0) -> Shift:
     vector = np.random.default_rng(0).standard_normal(respondent.width)
-    return SiteShift("push", 1, size * vector)
+    return Shift("push", 1, size * vector)
 
 
 @pytest.fixture(scope="module")

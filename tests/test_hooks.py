@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from valuegraph.hooks import SiteShift, decoder_layer, recorded, shifted, shifted_rows
+from valuegraph.hooks import decoder_layer, recorded, shifted, shifted_rows
+from valuegraph.interventions import Shift
 
 IDS = torch.tensor([[2, 11, 12, 13, 14], [2, 21, 22, 23, 24], [2, 31, 32, 33, 34]])
 LAYER = 1
@@ -81,7 +82,7 @@ def test_what_is_generated_after_a_prompt_is_left_as_it_comes(model):
 
 
 def test_every_row_is_shifted_by_its_own_vector_at_its_own_layer(model):
-    a, b, c = (SiteShift(n, k, vectors(model, 1, k)[0]) for n, k in (("a", 2), ("b", 0), ("c", 0)))
+    a, b, c = (Shift(n, k, vectors(model, 1, k)[0]) for n, k in (("a", 2), ("b", 0), ("c", 0)))
     columns = torch.tensor([3, 1, 4])
     before = states(model)
     with shifted_rows(model, [a, b, c], columns):
@@ -96,7 +97,7 @@ def test_every_row_is_shifted_by_its_own_vector_at_its_own_layer(model):
 
 def test_rows_without_a_shift_are_left_alone(model):
     before, standing = states(model), hooks(model)
-    shift = SiteShift("b", LAYER, vectors(model, 1)[0])
+    shift = Shift("b", LAYER, vectors(model, 1)[0])
     with shifted_rows(model, [None, shift, None], torch.tensor([0, 2, 0])):
         after = states(model)
         assert hooks(model) == standing + 1
@@ -109,7 +110,7 @@ def test_rows_without_a_shift_are_left_alone(model):
 
 def test_hooks_of_many_layers_go_when_one_of_them_cannot_be_placed(organism):
     model, standing = organism.model, hooks(organism.model)
-    shifts = [SiteShift(str(k), k, vectors(model, 1)[0]) for k in (0, 1, 9)]
+    shifts = [Shift(str(k), k, vectors(model, 1)[0]) for k in (0, 1, 9)]
     with pytest.raises(ValueError, match="layer 9 does not exist"):
         with shifted_rows(model, shifts, torch.tensor([0, 0, 0])):
             pass
@@ -184,7 +185,7 @@ def test_a_layer_that_does_not_exist_is_refused(model, layer):
 
 
 def test_a_vector_may_be_any_sequence_of_numbers():
-    vector = SiteShift("up", 0, [1, 2]).vector
+    vector = Shift("up", 0, [1, 2]).vector
     assert vector.dtype == np.float32
     assert vector.tolist() == [1, 2]
 
@@ -194,4 +195,4 @@ def test_a_vector_may_be_any_sequence_of_numbers():
 )
 def test_a_vector_of_another_shape_or_not_finite_is_refused(vector):
     with pytest.raises(ValueError, match="vector of shift 'up' must be one-dimensional and finite"):
-        SiteShift("up", 0, vector)
+        Shift("up", 0, vector)

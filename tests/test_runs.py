@@ -19,7 +19,7 @@ import pytest
 
 from valuegraph.asking.prompts import PromptFormat
 from valuegraph.elicitation import DoubtfulAnswers, elicit
-from valuegraph.hooks import SiteShift
+from valuegraph.interventions import Shift
 from valuegraph.inventory import Inventory, load_inventory
 from valuegraph.models import load_model
 from valuegraph.roles import load_role_bank, sample_roles
@@ -47,7 +47,7 @@ def small_sweep(**changes):
         "model": NAME,
         "inventory": small_inventory(),
         "roles": [None, *sample_roles(load_role_bank(), 23, seed=5)],
-        "interventions": (None, SiteShift("up", 1, np.full(96, 0.5))),
+        "interventions": (None, Shift("up", 1, np.full(96, 0.5))),
         "formats": (PromptFormat(), PromptFormat("say", yes_first=False)),
         "seeds": (5,),
         "block_size": 8,
@@ -323,8 +323,8 @@ CHANGES = {
     "roles.names": {"roles": [None, *sample_roles(load_role_bank(), 22, seed=5)]},
     "roles.seeds": {"seeds": (6,)},
     "interventions": {"interventions": (None,)},
-    "interventions[up].vector": {"interventions": (None, SiteShift("up", 1, np.full(96, 0.6)))},
-    "interventions[up].layer": {"interventions": (None, SiteShift("up", 2, np.full(96, 0.5)))},
+    "interventions[up].vector": {"interventions": (None, Shift("up", 1, np.full(96, 0.6)))},
+    "interventions[up].layer": {"interventions": (None, Shift("up", 2, np.full(96, 0.5)))},
     "formats": {"formats": (PromptFormat(), PromptFormat("reply", yes_first=False))},
     "mode": {"mode": "generate"},
     "prior": {"prior": True},

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from valuegraph.asking.prompts import PromptFormat
-from valuegraph.hooks import SiteShift
+from valuegraph.interventions import Shift
 from valuegraph.roles import Role
 from valuegraph.runs.plan import ModelSource, Sweep, cut, of_shard, parse_shard
 
@@ -76,7 +76,7 @@ def test_a_type_of_weights_is_known_by_its_name():
         ({"roles": ()}, "no roles given; give at least one"),
         ({"interventions": ()}, "no interventions given; give at least one"),
         ({"roles": (None, None)}, "two roles are called 'no role'"),
-        ({"interventions": 2 * (SiteShift("x", 0, np.ones(3)),)}, "interventions are called 'x'"),
+        ({"interventions": 2 * (Shift("x", 0, np.ones(3)),)}, "interventions are called 'x'"),
         ({"formats": 2 * (PromptFormat(),)}, "two formats are called 'answer, yes first'"),
         ({"mode": "guess"}, "unknown mode 'guess'; known are logit, generate"),
         ({"mode": "generate", "prior": True}, "use mode='logit'"),

@@ -21,7 +21,7 @@ _HOMES = {
     "splitting": ("split_items", "split_roles"),
     "asking.prompts": ("PromptFormat",),
     "models": ("Respondent", "load_model"),
-    "hooks": ("SiteShift",),
+    "interventions": ("Combination", "Shift", "Told"),
     "elicitation": ("elicit",),
     "asking.states": ("site_states",),
     "answers": ("score_answers", "yes_bias"),

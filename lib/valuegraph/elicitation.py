@@ -23,7 +23,8 @@ from valuegraph.asking.encoding import encode_prompts
 from valuegraph.asking.options import check_mode, check_names
 from valuegraph.asking.prompts import ANSWER_PREFIX, THOUGHT_PREFIX, PromptFormat
 from valuegraph.asking.readout import AnswerReader
-from valuegraph.hooks import SiteShift, decoder_layer
+from valuegraph.hooks import decoder_layer
+from valuegraph.interventions import Shift
 from valuegraph.inventory import Inventory
 from valuegraph.models import Respondent
 from valuegraph.roles import NO_ROLE, Role
@@ -44,7 +45,7 @@ def elicit(
     inventory: Inventory,
     roles: Sequence[Role | None],
     *,
-    interventions: Sequence[SiteShift | None] = (None,),
+    interventions: Sequence[Shift | None] = (None,),
     fmt: PromptFormat | None = None,
     mode: str = "logit",
     prior: bool = False,
@@ -184,7 +185,7 @@ def _check_options(mode: str, prior: bool, max_new_tokens: int, batch_tokens: in
         raise ValueError(f"batch_tokens must be at least 1, got {batch_tokens}")
 
 
-def _check_shift(shift: SiteShift, respondent: Respondent) -> None:
+def _check_shift(shift: Shift, respondent: Respondent) -> None:
     decoder_layer(respondent.model, shift.layer)
     if shift.vector.shape != (respondent.width,):
         raise ValueError(

@@ -8,41 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from transformers import PreTrainedModel
 
-
-@dataclass(frozen=True, eq=False)
-class SiteShift:
-    """An intervention: a vector added to the residual stream at the site's last token.
-
-    It acts on the prompt alone; whatever is generated later is left as it comes.
-
-    Attributes
-    ----------
-    name
-        Labels the answers given under it.
-    layer
-        The shift is added to this layer's output.
-    vector
-        What is added, shape ``(width,)``.
-    """
-
-    name: str
-    layer: int
-    vector: np.ndarray
-
-    def __post_init__(self) -> None:
-        vector = np.asarray(self.vector, dtype=np.float32)
-        if vector.ndim != 1 or not np.isfinite(vector).all():
-            raise ValueError(
-                f"the vector of shift {self.name!r} must be one-dimensional and finite, "
-                f"got shape {vector.shape}"
-            )
-        object.__setattr__(self, "vector", vector)
+from valuegraph.interventions import Shift
 
 
 def decoder_layer(model: PreTrainedModel, layer: int) -> torch.nn.Module:
@@ -114,7 +85,7 @@ def shifted(
 
 @contextmanager
 def shifted_rows(
-    model: PreTrainedModel, shifts: Sequence[SiteShift | None], columns: torch.Tensor
+    model: PreTrainedModel, shifts: Sequence[Shift | None], columns: torch.Tensor
 ) -> Iterator[None]:
     """Let the shift of every row act at one of its tokens, as long as the context lasts.
 

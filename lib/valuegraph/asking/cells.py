@@ -16,7 +16,8 @@ from valuegraph.asking.generation import write
 from valuegraph.asking.readout import AnswerReader
 from valuegraph.asking.rows import Rows
 from valuegraph.asking.shared_prefix import can_share, run_prefixes
-from valuegraph.hooks import SiteShift, shifted_rows
+from valuegraph.hooks import shifted_rows
+from valuegraph.interventions import Shift
 from valuegraph.models import Respondent
 
 
@@ -76,7 +77,7 @@ class CellAsker:
     prefilled: bool = True
 
     def ask_all(
-        self, cells: list[tuple[int, SiteShift | None]], batch_tokens: int | None, *, progress: bool
+        self, cells: list[tuple[int, Shift | None]], batch_tokens: int | None, *, progress: bool
     ) -> Given:
         """Ask cells in batches.
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from valuegraph.asking.states import site_states
 from valuegraph.elicitation import elicit
-from valuegraph.hooks import SiteShift
+from valuegraph.interventions import Shift
 from valuegraph.organisms.examined import Examined
 from valuegraph.organisms.site_code import block_slices
 from valuegraph.roles import sample_roles
@@ -54,7 +54,7 @@ def site_slopes(
     return slopes, told
 
 
-def site_shifts(examined: Examined, slopes: np.ndarray, *, in_blocks: bool) -> list[SiteShift]:
+def site_shifts(examined: Examined, slopes: np.ndarray, *, in_blocks: bool) -> list[Shift]:
     """Shifts of the site along some slopes, one per value and named by it.
 
     Parameters
@@ -72,7 +72,7 @@ def site_shifts(examined: Examined, slopes: np.ndarray, *, in_blocks: bool) -> l
             confined[k, block] = slopes[k, block]
         slopes = confined
     return [
-        SiteShift(value, examined.site_layer, slope)
+        Shift(value, examined.site_layer, slope)
         for value, slope in zip(examined.truth.values, slopes, strict=True)
     ]
 
@@ -173,12 +173,12 @@ def check_sae(examined: Examined, folder: Path, *, n_roles: int, seed: int = 100
     }
 
 
-def mean_changes(examined: Examined, roles: Sequence, shifts: Sequence[SiteShift]) -> np.ndarray:
+def mean_changes(examined: Examined, roles: Sequence, shifts: Sequence[Shift]) -> np.ndarray:
     """Mean change of the scores under each shift, shape ``(len(shifts), d)``."""
     return _changes(examined, roles, shifts).mean(axis=1)
 
 
-def _changes(examined: Examined, roles: Sequence, shifts: Sequence[SiteShift]) -> np.ndarray:
+def _changes(examined: Examined, roles: Sequence, shifts: Sequence[Shift]) -> np.ndarray:
     """Change of each role's scores under each shift, shape ``(len(shifts), len(roles), d)``."""
     answers = elicit(examined.respondent, examined.inventory, roles, interventions=[None, *shifts])
     values = list(examined.truth.values)

@@ -21,7 +21,7 @@ from valuegraph.inventory import Inventory
 from valuegraph.roles import NO_ROLE, Role
 
 if TYPE_CHECKING:
-    from valuegraph.hooks import SiteShift
+    from valuegraph.interventions import Shift
     from valuegraph.models import Respondent
 
 
@@ -133,7 +133,7 @@ class Sweep:
     model: ModelSource
     inventory: Inventory
     roles: tuple[Role | None, ...]
-    interventions: tuple[SiteShift | None, ...] = (None,)
+    interventions: tuple[Shift | None, ...] = (None,)
     formats: tuple[PromptFormat, ...] = ()
     mode: str = "logit"
     prior: bool = False

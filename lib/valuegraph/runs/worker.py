@@ -20,7 +20,7 @@ import torch
 from valuegraph.asking.batching import default_batch_tokens
 from valuegraph.asking.prompts import PromptFormat
 from valuegraph.elicitation import elicit
-from valuegraph.hooks import SiteShift
+from valuegraph.interventions import Shift
 from valuegraph.inventory import Inventory
 from valuegraph.models import Respondent
 from valuegraph.roles import Role
@@ -54,7 +54,7 @@ class Task:
     source: ModelSource
     inventory: Inventory
     roles: tuple[Role | None, ...]
-    interventions: tuple[SiteShift | None, ...]
+    interventions: tuple[Shift | None, ...]
     fmt: PromptFormat
     mode: str
     prior: bool

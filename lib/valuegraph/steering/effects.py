@@ -12,7 +12,7 @@ from valuegraph.answers import NO_INTERVENTION, score_answers
 
 if TYPE_CHECKING:
     from valuegraph.asking.prompts import PromptFormat
-    from valuegraph.hooks import SiteShift
+    from valuegraph.interventions import Shift
     from valuegraph.inventory import Inventory
     from valuegraph.models import Respondent
     from valuegraph.roles import Role
@@ -22,7 +22,7 @@ def steer(
     respondent: Respondent,
     inventory: Inventory,
     roles: Sequence[Role | None],
-    shifts: Sequence[SiteShift],
+    shifts: Sequence[Shift],
     *,
     fmt: PromptFormat | None = None,
     draws: int = 1000,

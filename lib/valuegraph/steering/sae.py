@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from valuegraph.hooks import SiteShift
+from valuegraph.interventions import Shift
 
 if TYPE_CHECKING:
     from sae_lens import SAE
@@ -142,9 +142,7 @@ def feature_activity(sae: SAE, states: np.ndarray) -> np.ndarray:
         return sae.encode(torch.from_numpy(states).float()).numpy()
 
 
-def feature_shift(
-    sae: SAE, feature: int, *, coefficient: float, layer: int | None = None
-) -> SiteShift:
+def feature_shift(sae: SAE, feature: int, *, coefficient: float, layer: int | None = None) -> Shift:
     """Return the intervention that adds ``coefficient * W_dec[feature]`` at the site.
 
     Parameters
@@ -160,7 +158,7 @@ def feature_shift(
 
     Returns
     -------
-    SiteShift
+    Shift
         Named after feature and coefficient.
 
     Raises
@@ -175,7 +173,7 @@ def feature_shift(
     if layer is None:
         layer = hook_layer(sae)
     row = sae.W_dec[feature].detach().float().cpu().numpy()
-    return SiteShift(f"feature {feature} x {coefficient:g}", layer, coefficient * row)
+    return Shift(f"feature {feature} x {coefficient:g}", layer, coefficient * row)
 
 
 def hook_layer(sae: SAE) -> int:
