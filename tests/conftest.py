@@ -221,6 +221,24 @@ def human():
     return load_model("organism-human")
 
 
+@pytest.fixture(scope="session")
+def small_sae():
+    """Build an autoencoder of four features over states of width six, with random weights."""
+    import torch
+    from sae_lens import StandardSAE, StandardSAEConfig
+    from sae_lens.saes.sae import SAEMetadata
+
+    def build(**options):
+        metadata = SAEMetadata(hook_name="blocks.2.hook_resid_post")
+        sae = StandardSAE(StandardSAEConfig(d_in=6, d_sae=4, metadata=metadata, **options))
+        generator = torch.Generator().manual_seed(0)
+        for weights in (sae.W_enc, sae.W_dec, sae.b_enc, sae.b_dec):
+            weights.data = torch.randn(weights.shape, generator=generator)
+        return sae
+
+    return build
+
+
 @pytest.fixture(params=["organism", "llama", "gemma"])
 def respondent(request):
     """Each of the three in turn."""
@@ -285,39 +303,52 @@ def write_alone():
 
 
 def prompt_alone(respondent, question, role, intervention, fmt, prefill):
-    """Token ids of one prompt, encoded in one piece, and a context in which its shift acts once."""
+    """Token ids of one prompt, encoded in one piece, and a context in which its shifts act."""
     import contextlib
+    from dataclasses import replace
 
     import torch
 
     from valuegraph.asking.prompts import render_parts
+    from valuegraph.roles import Role
 
     tokenizer = respondent.tokenizer
+    shifts = () if intervention is None else intervention.shifts
+    if intervention is not None and intervention.text:
+        told = intervention.text
+        role = (
+            Role("told", told) if role is None else replace(role, text=" ".join([role.text, told]))
+        )
     ((prefix, suffix),) = render_parts(tokenizer, [question], role, fmt=fmt, prefill=prefill)
     ids = tokenizer(prefix + suffix, add_special_tokens=False, return_tensors="pt")["input_ids"]
+    instruction = prefix[: prefix.rindex(fmt.instruction) + len(fmt.instruction)]
 
-    @contextlib.contextmanager
-    def shifted_once():
-        if intervention is None:
-            yield
-            return
-        before_full_stop = prefix[: prefix.rindex(fmt.instruction) + len(fmt.instruction) - 1]
-        site = len(tokenizer(before_full_stop, add_special_tokens=False)["input_ids"]) - 1
-        passes = []
+    def tokens_before(end):
+        return len(tokenizer(instruction.removesuffix(end), add_special_tokens=False)["input_ids"])
 
+    site = slice(tokens_before(" your values."), tokens_before("."))
+    places = {"site-end": slice(site.stop - 1, site.stop), "site": site, "prompt": slice(None)}
+
+    def hook(shift, passes):
         def add(module, inputs, output):
             passes.append(module)
-            if len(passes) > 1:
+            if len(passes) > 1 and shift.where != "everywhere":
                 return None
             moved = output.clone()
-            moved[0, site] += torch.from_numpy(intervention.vector)
+            moved[0, places.get(shift.where, slice(None))] += torch.from_numpy(shift.vector)
             return moved
 
-        handle = respondent.model.model.layers[intervention.layer].register_forward_hook(add)
-        yield
-        handle.remove()
+        return add
 
-    return ids, shifted_once()
+    @contextlib.contextmanager
+    def shifted():
+        layers = respondent.model.model.layers
+        handles = [layers[shift.layer].register_forward_hook(hook(shift, [])) for shift in shifts]
+        yield
+        for handle in handles:
+            handle.remove()
+
+    return ids, shifted()
 
 
 @cache
@@ -340,10 +371,10 @@ def asked_alone(respondent, question, role=None, intervention=None, fmt=None):
 
     from valuegraph.asking.prompts import PromptFormat
 
-    ids, shifted_once = prompt_alone(
+    ids, shifted = prompt_alone(
         respondent, question, role, intervention, fmt or PromptFormat(), "Answer:"
     )
-    with torch.no_grad(), shifted_once:
+    with torch.no_grad(), shifted:
         return yes_and_no(respondent, respondent.model(ids).logits[0, -1])
 
 
@@ -353,8 +384,8 @@ def written_alone(respondent, question, role, intervention, fmt, *, max_new_toke
 
     tokenizer = respondent.tokenizer
     prefill = "Thought:" if fmt.think else "Answer:"
-    prompt, shifted_once = prompt_alone(respondent, question, role, intervention, fmt, prefill)
-    with shifted_once:
+    prompt, shifted = prompt_alone(respondent, question, role, intervention, fmt, prefill)
+    with shifted:
         output = respondent.model.generate(
             prompt,
             attention_mask=prompt.new_ones(prompt.shape),

@@ -9,13 +9,13 @@ import pytest
 import torch
 
 from valuegraph.answers import COLUMNS, NO_INTERVENTION, score_answers, yes_bias
-from valuegraph.asking import cells
+from valuegraph.asking import cells, prompts
 from valuegraph.asking.prompts import PromptFormat
 from valuegraph.asking.rows import Rows
 from valuegraph.asking.shared_prefix import can_share
 from valuegraph.asking.states import site_states
 from valuegraph.elicitation import CONTENT_FREE, DoubtfulAnswers, elicit
-from valuegraph.interventions import Shift
+from valuegraph.interventions import PLACES, Combination, Shift, Told
 from valuegraph.inventory import Inventory
 from valuegraph.models import Respondent, load_model
 from valuegraph.organisms.shipped import ORGANISMS
@@ -31,14 +31,25 @@ SHARING = ["qwen2", "qwen3", "mistral"]
 NOT_SHARING = ["mistral-sliding", "gemma2"]
 
 
-def shift(respondent, name, layer, *, size=1.0, seed=0) -> Shift:
+def shift(respondent, name, layer, *, size=1.0, seed=0, where="site-end") -> Shift:
     vector = np.random.default_rng(seed).standard_normal(respondent.width)
-    return Shift(name, layer, size * vector)
+    return Shift(name, layer, size * vector, where)
 
 
 def pushes(respondent) -> list:
     """No shift, and one at each of three layers."""
     return [None, *(shift(respondent, f"push {k}", k, seed=k) for k in (2, 0, 1))]
+
+
+def every_kind(respondent) -> list:
+    """None, a shift at each place, something told, and a combination of all that."""
+    shifts = [
+        shift(respondent, where, layer, seed=seed, where=where)
+        for seed, (where, layer) in enumerate(zip(PLACES, (1, 0, 1, 0), strict=True))
+    ]
+    told = Told("told", "You sleep with every door wide open.")
+    again = Told("again", "Your home and car are both uninsured.")
+    return [None, *shifts, told, Combination("all", [*shifts[::-1], told, again])]
 
 
 def assert_equal(answers, others):
@@ -58,7 +69,8 @@ def standing(respondent) -> tuple:
         for layer in model.base_model.layers
         for part in (layer, layer.mlp)
     ]
-    return hooks, model.config._attn_implementation
+    layers = [id(layer) for layer in model.base_model.layers]
+    return hooks, layers, model.config._attn_implementation
 
 
 # ------------------------------------------------------------------------ together as if one by one
@@ -79,21 +91,20 @@ def assert_asked_as_alone(ask_alone, respondent, items, interventions, fmt=None,
 
 @pytest.mark.parametrize("fmt", [None, PromptFormat("reply", yes_first=False, think=True)])
 def test_asking_together_is_asking_each_question_alone(ask_alone, respondent, few_items, fmt):
-    interventions = [None, shift(respondent, "push", 1)]
-    assert_asked_as_alone(ask_alone, respondent, few_items, interventions, fmt)
+    assert_asked_as_alone(ask_alone, respondent, few_items, every_kind(respondent), fmt)
 
 
 @pytest.mark.parametrize("name", SHARING + NOT_SHARING)
 def test_so_it_is_for_other_architectures(ask_alone, relative, few_items, name):
     respondent = relative(name)
     assert can_share(respondent.model) == (name in SHARING)
-    assert_asked_as_alone(ask_alone, respondent, few_items, pushes(respondent)[:3])
+    assert_asked_as_alone(ask_alone, respondent, few_items, every_kind(respondent))
 
 
 def test_so_it_is_where_tokens_are_joined_over_the_seam(ask_alone, seam, few_items):
     begins = few_items.items["text"].str.startswith("Do ")
     assert not begins.iloc[0] and begins.any()  # joined for some questions only
-    assert_asked_as_alone(ask_alone, seam, few_items, pushes(seam)[:3])
+    assert_asked_as_alone(ask_alone, seam, few_items, every_kind(seam))
 
 
 @pytest.mark.parametrize("think", [True, False])
@@ -102,19 +113,19 @@ def test_so_it_is_in_the_layouts_of_kang(ask_alone, request, few_items, name, la
     respondent = request.getfixturevalue(name)
     fmt = PromptFormat("say", think=think, layout=layout)
     roles = [None, Role("preacher", "Your values are your values.")]  # the site's words, too
-    interventions = [None, shift(respondent, "push", 0)]
-    assert_asked_as_alone(ask_alone, respondent, few_items, interventions, fmt, roles)
+    assert_asked_as_alone(ask_alone, respondent, few_items, every_kind(respondent), fmt, roles)
 
 
 @pytest.mark.parametrize("mode", ["logit", "generate"])
 @pytest.mark.parametrize("name", ["organism", "llama", "gemma", *SHARING])
 def test_sharing_a_prefix_changes_no_answer(monkeypatch, request, relative, few_items, name, mode):
     respondent = relative(name) if name in SHARING else request.getfixturevalue(name)
-    settings = {"mode": mode, "max_new_tokens": 6, "interventions": pushes(respondent)[:2]}
+    settings = {"mode": mode, "max_new_tokens": 6, "interventions": every_kind(respondent)}
     assert can_share(respondent.model)
     shared = elicit(respondent, few_items, ROLES, **settings)
     monkeypatch.setattr(cells, "can_share", lambda model: False)
     monkeypatch.setattr(cells, "run_prefixes", None)  # not to be called
+    monkeypatch.setattr(cells, "SplitForward", None)
     assert_equal(shared, elicit(respondent, few_items, ROLES, **settings))
 
 
@@ -217,6 +228,43 @@ def test_a_zero_shift_changes_nothing_and_another_one_everything(respondent, few
     assert (ask(1.0) != baseline).all()
 
 
+@pytest.mark.parametrize("where", PLACES)
+@pytest.mark.parametrize("mode", ["logit", "generate"])
+def test_so_it_is_at_every_place(llama, few_items, where, mode):
+    def ask(size):
+        shifts = [shift(llama, "push", 1, size=size, where=where)]
+        settings = {"interventions": shifts, "mode": mode, "max_new_tokens": 3}
+        answers = elicit(llama, few_items, ROLES, **settings).drop(columns="intervention")
+        return answers["text"] if mode == "generate" else answers["log_odds"]
+
+    baseline = elicit(llama, few_items, ROLES, mode=mode, max_new_tokens=3)
+    baseline = baseline["text"] if mode == "generate" else baseline["log_odds"]
+    assert ask(0.0).equals(baseline)
+    assert (ask(20.0) != baseline).any()
+
+
+def test_what_is_told_stands_at_the_end_of_the_role(organism, few_items):
+    text = "You sleep with every door wide open."
+    told = elicit(organism, few_items, ROLES[:2], interventions=[Told("open", f" {text} ")])
+    roles = [Role(NO_ROLE, text), Role("singer", f"{ROLES[1].text} {text}")]
+    written = elicit(organism, few_items, roles)
+    assert (told.pop("intervention") == "open").all()
+    assert_equal(told, written.drop(columns="intervention"))
+
+
+def test_a_combination_of_shifts_and_texts_is_both_at_once(organism, few_items):
+    text, push = ROLES[2].text, shift(organism, "push", 1)
+    both = Combination("both", [push, Told("told", text)])
+    together = elicit(organism, few_items, [None], interventions=[None, push, both])
+    alone = elicit(organism, few_items, [Role(NO_ROLE, text)], interventions=[push])
+    at = together["intervention"] == "both"
+    np.testing.assert_allclose(together.loc[at, FIGURES], alone[FIGURES], rtol=0, atol=1e-5)
+    doubled = Combination("doubled", [push, push])
+    twice = elicit(organism, few_items, [None], interventions=[doubled])
+    stronger = elicit(organism, few_items, [None], interventions=[shift(organism, "p", 1, size=2)])
+    np.testing.assert_allclose(twice[FIGURES], stronger[FIGURES], rtol=0, atol=1e-5)
+
+
 @pytest.mark.parametrize("name", ["organism", "llama", "gemma", "gemma2"])
 def test_shifts_of_several_layers_in_one_call_are_those_of_separate_calls(
     request, relative, few_items, name
@@ -300,6 +348,9 @@ def test_the_prior_is_what_is_said_without_a_role_to_questions_without_content(
     expected = [
         np.mean([ask_alone(respondent, q, None, i)[0] for q in CONTENT_FREE]) for i in interventions
     ] * len(ROLES)
+    told = [Combination("both", [interventions[1], Told("told", ROLES[2].text)])]
+    both = elicit(respondent, few_items, ROLES[:1], interventions=told, prior=True)
+    np.testing.assert_allclose(both["prior"], expected[1], atol=1e-5)  # nothing is told before it
     by_cell = answers.groupby(["role", "intervention"], sort=False)["prior"]
     assert (by_cell.nunique() == 1).all()
     np.testing.assert_allclose(by_cell.first(), expected, atol=1e-5)
@@ -466,7 +517,26 @@ def test_where_memory_is_too_small_for_one_prompt_the_way_out_is_told(
         ({"roles": [None, Role(NO_ROLE, "You sing.")]}, f"two roles are called '{NO_ROLE}'"),
         ({"roles": [ROLES[1], Role("singer", "You hum.")]}, "two roles are called 'singer'"),
         ({"interventions": [None, None]}, f"two interventions are called '{NO_INTERVENTION}'"),
-        ({"interventions": [Shift("up", 9, np.zeros(40))]}, "layer 9 does not exist"),
+        (
+            {"interventions": [Shift("up", 9, np.zeros(40))]},
+            r"shift 'up' acts after layer 9, which does not exist; organism has layers 0 \.\.\. 2",
+        ),
+        (
+            {"interventions": [Combination("both", [Shift("up", -1, np.zeros(40))])]},
+            "shift 'up' of 'both' acts after layer -1, which does not exist",
+        ),
+        (
+            {"interventions": [Combination("both", [Shift("up", 1, np.zeros(4))])]},
+            "shift 'up' of 'both' has 4 coordinates, but the residual stream of organism has 40",
+        ),
+        (
+            {"interventions": [Told("x", "You sing."), Shift("x", 1, np.zeros(40))]},
+            "two interventions are called 'x'",
+        ),
+        (
+            {"interventions": [None, Told("whaler", "You hunt whales.")]},
+            r"organism does not know 'hunt', 'whales' in .*You hunt whales\.",
+        ),
         (
             {"interventions": [Shift("up", 0, np.zeros(7))]},
             "shift 'up' has 7 coordinates, but the residual stream of organism has 40",
@@ -488,3 +558,17 @@ def test_what_cannot_be_asked_is_refused(organism, few_items, change, message):
     arguments = {"roles": ROLES} | change
     with pytest.raises(ValueError, match=message):
         elicit(organism, few_items, arguments.pop("roles"), **arguments)
+
+
+def test_what_is_no_intervention_is_refused(organism, few_items):
+    with pytest.raises(TypeError, match="'up' is no intervention; give a Shift, a Told"):
+        elicit(organism, few_items, [None], interventions=[None, "up"])
+
+
+def test_a_prompt_without_a_site_can_be_shifted_elsewhere(monkeypatch, organism, few_items):
+    monkeypatch.setattr(prompts, "SITE", "your beliefs")
+    with pytest.raises(ValueError, match="the prompt does not hold the site's words 'your belie"):
+        elicit(organism, few_items, ROLES, interventions=[shift(organism, "push", 1)])
+    push = shift(organism, "push", 1, where="prompt")
+    pushed = elicit(organism, few_items, ROLES, interventions=[None, push])
+    assert pushed["log_odds"].groupby(pushed["intervention"]).mean().nunique() == 2

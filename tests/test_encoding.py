@@ -73,7 +73,7 @@ def test_sites_are_found_where_they_are_asked_for(request, name):
     )
     for r, site in enumerate(prompts.sites):
         for q in range(len(QUESTIONS)):
-            told = respondent.tokenizer.decode(prompts.row(r, q)[: site + 1])
+            told = respondent.tokenizer.decode(prompts.row(r, q)[: site.stop])
             assert told.endswith("your values")
     assert len(prompts.sites) == len(ROLES)
 

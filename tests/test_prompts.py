@@ -14,7 +14,7 @@ from valuegraph.asking.prompts import (
     has_system_turn,
     render_parts,
     render_prompt,
-    site_position,
+    site_tokens,
 )
 from valuegraph.roles import Role
 
@@ -257,8 +257,8 @@ def test_the_site_of_kang_is_in_the_instruction_whatever_the_role_says(request, 
     for fmt in KANG:
         tokenizer = respondent_of(request, fmt).tokenizer
         prefix, _ = render_parts(tokenizer, QUESTIONS[:1], role, fmt=fmt)[0]
-        position = site_position(tokenizer, prefix, fmt=fmt)
-        before = tokenizer.decode(encode(tokenizer, prefix)[: position + 1])
+        site = site_tokens(tokenizer, prefix, fmt=fmt)
+        before = tokenizer.decode(encode(tokenizer, prefix)[: site.stop])
         assert before.endswith(fmt.instruction.removesuffix("."))
         assert before.count("You sing") == 0
 
@@ -278,35 +278,48 @@ def test_the_headers_are_refused_where_a_tokenizer_lacks_them(gemma, organism):
 
 
 @pytest.mark.parametrize("role", [None, SINGER], ids=["no role", "role"])
-def test_the_site_is_the_last_token_of_its_words_in_the_instruction(respondent, role):
+def test_the_site_is_the_tokens_of_its_words_in_the_instruction(respondent, role):
     tokenizer = respondent.tokenizer
     for fmt in FORMATS:
         prefix, _ = render_parts(tokenizer, QUESTIONS[:1], role, fmt=fmt)[0]
         ids = encode(tokenizer, prefix)
-        position = site_position(tokenizer, prefix, fmt=fmt)
-        assert position == site_position(tokenizer, prefix)  # nothing stands behind it
-        assert tokenizer.decode(ids[: position + 1]).endswith(SITE)
-        assert tokenizer.decode(ids[position + 1 :]) == "."
+        site = site_tokens(tokenizer, prefix, fmt=fmt)
+        assert site == site_tokens(tokenizer, prefix)  # nothing stands behind it
+        assert tokenizer.decode(ids[site.start : site.stop]).strip() == SITE
+        assert tokenizer.decode(ids[: site.stop]).endswith(SITE)
+        assert tokenizer.decode(ids[site.stop :]) == "."
 
 
-def test_the_site_of_an_organism_is_the_word_values(organism):
+def test_the_site_of_an_organism_is_two_words(organism):
     ids = encode(organism.tokenizer, "Answer yes or no according to your values.")
-    position = site_position(organism.tokenizer, "Answer yes or no according to your values.")
-    assert organism.tokenizer.decode(ids[position]) == "values"
-    assert position == len(ids) - 2
+    site = site_tokens(organism.tokenizer, "Answer yes or no according to your values.")
+    assert [organism.tokenizer.decode(ids[k]) for k in site] == ["your", "values"]
+    assert site == range(len(ids) - 3, len(ids) - 1)
 
 
 def test_a_prompt_without_the_words_of_the_site_is_refused(organism):
     with pytest.raises(ValueError, match=r"does not hold the site's words 'your values'.*or no\."):
-        site_position(organism.tokenizer, "Answer yes or no.")
+        site_tokens(organism.tokenizer, "Answer yes or no.")
 
 
-def test_a_tokenizer_that_joins_the_site_to_what_follows_is_refused():
-    from tokenizers import Tokenizer, models, pre_tokenizers
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["your", "values."], "no token ends with the site's words 'your values'.*what follows"),
+        (["to@your", "values"], "no token begins with the site's words.*what stands before"),
+        (["to@your@values"], "no token begins with the site's words.*what stands before"),
+    ],
+)
+def test_a_tokenizer_that_joins_the_site_to_its_surroundings_is_refused(words, message):
+    import re
+
+    from tokenizers import Regex, Tokenizer, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
-    tokenizer = Tokenizer(models.WordLevel({"your": 0, "values.": 1, "?": 2}, unk_token="?"))
-    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    vocabulary = {word.replace("@", " "): k for k, word in enumerate([*words, "?"])}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="?"))
+    pattern = Regex("|".join(re.escape(word) for word in vocabulary))
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(pattern, "isolated")
     joining = PreTrainedTokenizerFast(tokenizer_object=tokenizer)
-    with pytest.raises(ValueError, match="no token ends with the site's words 'your values'"):
-        site_position(joining, "according to your values.")
+    with pytest.raises(ValueError, match=message):
+        site_tokens(joining, "according to your values.")

@@ -19,12 +19,18 @@ import pytest
 
 from valuegraph.asking.prompts import PromptFormat
 from valuegraph.elicitation import DoubtfulAnswers, elicit
-from valuegraph.interventions import Shift
+from valuegraph.interventions import Combination, Shift, Told
 from valuegraph.inventory import Inventory, load_inventory
 from valuegraph.models import load_model
 from valuegraph.roles import load_role_bank, sample_roles
 from valuegraph.runs import store, sweep, worker
-from valuegraph.runs.manifest import read_manifest, write_manifest
+from valuegraph.runs.manifest import (
+    Facts,
+    describe,
+    differences,
+    read_manifest,
+    write_manifest,
+)
 from valuegraph.runs.merging import merge_runs
 from valuegraph.runs.plan import ModelSource, Sweep
 from valuegraph.runs.reading import read_run, run_status
@@ -368,6 +374,58 @@ def test_differences_are_told_where_they_are(copied, nothing_is_asked):
         run_sweep(small_sweep(interventions=(None,)), folder, progress=False)
 
 
+UP, PUSH = Shift("up", 1, np.full(96, 0.5)), Shift("push", 1, np.full(96, 0.5), "prompt")
+TOLD = Told("told", "You sleep with every door wide open.")
+OTHER = {
+    "interventions[told].text": [TOLD, Told("told", "You often leave your keys in the car.")],
+    "interventions[x].kind": [Told("x", TOLD.text), Shift("x", 1, np.ones(96))],
+    "interventions[x].where": [Shift("x", 1, np.ones(96)), Shift("x", 1, np.ones(96), "site")],
+    "interventions[x].parts": [Combination("x", [UP, TOLD]), Combination("x", [TOLD, UP])],
+    "interventions[x].parts[1. up].vector": [
+        Combination("x", [UP, TOLD]),
+        Combination("x", [Shift("up", 1, np.zeros(96)), TOLD]),
+    ],
+    "interventions[x].parts[2. up].layer": [
+        Combination("x", [UP, UP]),
+        Combination("x", [UP, Shift("up", 0, UP.vector)]),
+    ],
+    "interventions[x].parts[1. y].parts[1. told].text": [
+        Combination("x", [Combination("y", [TOLD])]),
+        Combination("x", [Combination("y", [Told("told", "You sing.")])]),
+    ],
+}
+
+
+@pytest.mark.parametrize("setting", OTHER)
+def test_a_changed_intervention_of_any_kind_is_told_by_its_name(setting):
+    facts = Facts({"name": NAME}, "cpu", 100, {})
+    there, now, again = (
+        describe(small_sweep(interventions=[None, what]), facts, batch_tokens=9, threads=1)
+        for what in (*OTHER[setting], OTHER[setting][0])
+    )
+    assert [name for name, *_ in differences(there.asked, now.asked)] == [setting]
+    assert there.run != now.run
+    assert differences(there.asked, again.asked) == [] and there.run == again.run
+    assert json.loads(json.dumps(there.asked)) == there.asked
+
+
+def test_a_run_takes_interventions_of_every_kind(tmp_path):
+    both = Combination("both", [PUSH, TOLD])
+    asked = small_sweep(
+        interventions=(None, UP, TOLD, both), roles=small_sweep().roles[:3], formats=()
+    )
+    run_sweep(asked, tmp_path / "run", progress=False)
+    expected = elicit(
+        load_model(NAME), asked.inventory, asked.roles, interventions=asked.interventions
+    )
+    pd.testing.assert_frame_equal(read_run(tmp_path / "run"), expected, rtol=0, atol=1e-5)
+    with pytest.raises(
+        ValueError, match=r"interventions\[both\]\.parts\[1\. push\]\.where +prompt"
+    ):
+        other = Combination("both", [Shift("push", 1, PUSH.vector), TOLD])
+        run_sweep(replace(asked, interventions=(None, UP, TOLD, other)), tmp_path / "run")
+
+
 def rewritten(folder, part, **changes):
     """Change the manifest of a folder, as if it had been written elsewhere."""
     path = folder / "manifest.json"
@@ -644,3 +702,30 @@ def test_a_merge_does_not_write_among_other_files(copied, tmp_path):
     (tmp_path / "thesis" / "thesis.tex").touch()
     with pytest.raises(ValueError, match="holds 'thesis.tex', but no run"):
         merge_runs([copied("first", [0])], tmp_path / "thesis")
+
+
+# ------------------------------------------------------------------ a respondent that is loaded
+
+
+def test_a_respondent_that_is_loaded_already_is_not_loaded_again(whole, tmp_path, monkeypatch):
+    respondent = load_model(NAME)
+    loaded = []
+    monkeypatch.setattr(ModelSource, "load", lambda source: loaded.append(source))
+    status = run_sweep(small_sweep(), tmp_path / "lent", respondent=respondent, progress=False)
+    assert status.complete and not loaded
+    assert files(tmp_path / "lent") == files(whole)
+    # It was only lent: the next run loads its own.
+    with pytest.raises(AttributeError):
+        run_sweep(small_sweep(), tmp_path / "alone", progress=False)
+    assert loaded
+
+
+def test_a_respondent_other_than_the_sweep_says_is_refused(tmp_path):
+    respondent = load_model("organism-alien")
+    with pytest.raises(ValueError, match="name 'organism-alien', and the sweep says"):
+        run_sweep(small_sweep(), tmp_path / "a", respondent=respondent, progress=False)
+    source = ModelSource("organism-alien", dtype="bfloat16")
+    with pytest.raises(ValueError, match="dtype 'float32', and the sweep says 'bfloat16'"):
+        run_sweep(small_sweep(model=source), tmp_path / "b", respondent=respondent, progress=False)
+    with pytest.raises(ValueError, match="n_jobs is 2"):
+        run_sweep(small_sweep(), tmp_path / "c", respondent=respondent, n_jobs=2)

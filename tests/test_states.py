@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from valuegraph.asking.prompts import PromptFormat, render_parts, site_position
-from valuegraph.asking.states import site_states
+from valuegraph.asking.prompts import PromptFormat, render_parts, render_prompt, site_tokens
+from valuegraph.asking.states import place_norms, prompt_states, site_states
+from valuegraph.interventions import PLACES
 from valuegraph.roles import Role
 
 ROLES = [
@@ -22,7 +23,7 @@ def states_alone(respondent, layer, fmt=None):
         prefix = render_parts(tokenizer, ["Would you pray?"], role, fmt=fmt)[0][0]
         ids = tokenizer(prefix, add_special_tokens=False, return_tensors="pt")["input_ids"]
         hidden = respondent.model(ids, output_hidden_states=True).hidden_states[layer + 1]
-        states.append(hidden[0, site_position(tokenizer, prefix, fmt=fmt)].numpy())
+        states.append(hidden[0, site_tokens(tokenizer, prefix, fmt=fmt)[-1]].numpy())
     return np.stack(states)
 
 
@@ -70,3 +71,60 @@ def test_sites_that_cannot_be_read_are_refused(organism):
         site_states(organism, [], layer=1)
     with pytest.raises(ValueError, match="batch_size must be at least 1, got 0"):
         site_states(organism, ROLES, layer=1, batch_size=0)
+
+
+# ------------------------------------------------------------------------------------------- norms
+
+
+@torch.no_grad()
+def norms_alone(respondent, layer, where, questions, fmt):
+    tokenizer, norms = respondent.tokenizer, []
+    for role in ROLES:
+        of_role = []
+        for question in questions:
+            prefix = render_parts(tokenizer, [question], role, fmt=fmt)[0][0]
+            text = render_prompt(tokenizer, question, role, fmt=fmt)
+            ids = tokenizer(text, add_special_tokens=False, return_tensors="pt")["input_ids"]
+            hidden = respondent.model(ids, output_hidden_states=True).hidden_states[layer + 1]
+            site = site_tokens(tokenizer, prefix, fmt=fmt)
+            tokens = {"site": site, "site-end": site[-1:]}.get(where, range(ids.shape[1]))
+            of_role += [float(hidden[0, k].norm()) for k in tokens]
+        norms.append(np.mean(of_role))
+    return norms
+
+
+@pytest.mark.parametrize("fmt", [PromptFormat(), PromptFormat("say", layout="kang-plain")])
+@pytest.mark.parametrize("where", PLACES)
+def test_norms_are_those_of_the_tokens_that_a_shift_acts_on(gemma, where, fmt):
+    questions = ["Would you pray?", "Do you often leave the house unlocked at night?"]
+    settings = {"layer": 1, "where": where, "questions": questions, "fmt": fmt}
+    norms = place_norms(gemma, ROLES, **settings, batch_size=4)
+    np.testing.assert_allclose(norms, norms_alone(gemma, 1, where, questions, fmt), rtol=1e-5)
+
+
+def test_the_norm_at_the_end_of_the_site_is_that_of_its_states(respondent):
+    norms = place_norms(respondent, ROLES, layer=0, where="site-end")
+    states = site_states(respondent, ROLES, layer=0)
+    np.testing.assert_allclose(norms, np.linalg.norm(states, axis=1), rtol=1e-5)
+
+
+def test_norms_that_cannot_be_measured_are_refused(organism):
+    with pytest.raises(ValueError, match="there is no place 'end'; places are site-end, site, pr"):
+        place_norms(organism, ROLES, layer=1, where="end")
+    with pytest.raises(ValueError, match="no questions given"):
+        place_norms(organism, ROLES, layer=1, where="prompt", questions=[])
+    with pytest.raises(ValueError, match="no roles given"):
+        place_norms(organism, [], layer=1, where="prompt")
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 64])
+def test_prompt_states_are_those_of_all_tokens_but_the_first(respondent, batch_size):
+    tokenizer, alone = respondent.tokenizer, []
+    for role in ROLES:
+        prefix = render_parts(tokenizer, ["Would you pray?"], role, fmt=PromptFormat())[0][0]
+        ids = tokenizer(prefix, add_special_tokens=False, return_tensors="pt")["input_ids"]
+        with torch.no_grad():
+            hidden = respondent.model(ids, output_hidden_states=True).hidden_states[2]
+        alone.append(hidden[0, 1:].numpy())
+    states = prompt_states(respondent, ROLES, layer=1, batch_size=batch_size)
+    np.testing.assert_allclose(states, np.concatenate(alone), atol=1e-5)

@@ -6,13 +6,15 @@ answer is parsed from what it wrote (`valuegraph.asking.parsing`).
 
 All questions to one role share the text before them, which is run once for each (role,
 intervention) cell (`valuegraph.asking.shared_prefix`). Many cells share a batch, each with its own
-shift. The result is that of asking each question by itself.
+shifts, and in ``logit`` mode those of one role share the layers below them
+(`valuegraph.asking.split_forward`). The result is that of asking each question by itself.
 """
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -23,8 +25,7 @@ from valuegraph.asking.encoding import encode_prompts
 from valuegraph.asking.options import check_mode, check_names
 from valuegraph.asking.prompts import ANSWER_PREFIX, THOUGHT_PREFIX, PromptFormat
 from valuegraph.asking.readout import AnswerReader
-from valuegraph.hooks import decoder_layer
-from valuegraph.interventions import Shift
+from valuegraph.interventions import AT_SITE, Intervention
 from valuegraph.inventory import Inventory
 from valuegraph.models import Respondent
 from valuegraph.roles import NO_ROLE, Role
@@ -45,7 +46,7 @@ def elicit(
     inventory: Inventory,
     roles: Sequence[Role | None],
     *,
-    interventions: Sequence[Shift | None] = (None,),
+    interventions: Sequence[Intervention | None] = (None,),
     fmt: PromptFormat | None = None,
     mode: str = "logit",
     prior: bool = False,
@@ -64,7 +65,7 @@ def elicit(
     roles
         Who the respondent is asked to be; None for itself.
     interventions
-        Shifts of the site to ask under; None for none.
+        What is done to the respondent before it answers; None for nothing.
     fmt
         How the question is put. By default the plain instruction, yes named first; in ``generate``
         mode it asks for a thought before the answer. A format that asks for a thought is of little
@@ -75,9 +76,10 @@ def elicit(
         write and parses the answer.
     prior
         Whether to subtract the mean log-odds of yes to `CONTENT_FREE` questions (after Zhao et al.,
-        2021), in ``logit`` mode only. They are put without a role, once for each intervention:
-        what is said to them in a role says more about the role than about the liking for yes. The
-        subtraction cancels in the scores of values that are keyed both ways alike.
+        2021), in ``logit`` mode only. They are put once for each intervention, without a role and
+        without what it tells: what is said to them in a role says more about the role than about
+        the liking for yes. The subtraction cancels in the scores of values that are keyed both ways
+        alike.
     max_new_tokens
         Longest text written, in ``generate`` mode.
     batch_tokens
@@ -93,10 +95,12 @@ def elicit(
 
     Raises
     ------
+    TypeError
+        If an intervention is none.
     ValueError
         If there are no roles or interventions, two of them share a name, a shift does not fit the
-        model, an option is out of range, or the tokenizer lacks a word or has no one-token yes or
-        no.
+        model, the site of a shift is not to be found in the prompt, an option is out of range, or
+        the tokenizer lacks a word or has no one-token yes or no.
     MemoryError
         If the GPU's memory does not suffice for one prompt.
 
@@ -107,39 +111,53 @@ def elicit(
     """
     roles, interventions = list(roles), list(interventions)
     role_names = [NO_ROLE if r is None else r.name for r in roles]
-    shift_names = [NO_INTERVENTION if i is None else i.name for i in interventions]
+    for intervention in interventions:
+        check_intervention(intervention, respondent)
+    names = [NO_INTERVENTION if i is None else i.name for i in interventions]
     check_names(role_names, "role")
-    check_names(shift_names, "intervention")
+    check_names(names, "intervention")
     _check_options(mode, prior, max_new_tokens, batch_tokens)
-    shifts = [shift for shift in interventions if shift is not None]
-    for shift in shifts:
-        _check_shift(shift, respondent)
+    shifts = [() if i is None else i.shifts for i in interventions]
+    texts = ["" if i is None else i.text.strip() for i in interventions]
     if fmt is None:
         fmt = PromptFormat(think=mode == "generate")
     prefill = THOUGHT_PREFIX if mode == "generate" and fmt.think else ANSWER_PREFIX
     items = inventory.items
     reader = AnswerReader.for_tokenizer(respondent.tokenizer)
 
-    def ask(questions: Sequence[str], roles: Sequence[Role | None], *, progress: bool) -> Given:
+    def ask(
+        questions: Sequence[str],
+        roles: Sequence[Role | None],
+        texts: Sequence[str],
+        *,
+        progress: bool = False,
+    ) -> Given:
+        distinct = list(dict.fromkeys(texts))
+        told = [told_role(role, text) for role in roles for text in distinct]
+        at_site = any(shift.where in AT_SITE for of_one in shifts for shift in of_one)
         asker = CellAsker(
             respondent=respondent,
             reader=reader,
             prompts=encode_prompts(
-                respondent, questions, roles, fmt=fmt, prefill=prefill, find_sites=bool(shifts)
+                respondent, questions, told, fmt=fmt, prefill=prefill, find_sites=at_site
             ),
             max_new_tokens=max_new_tokens if mode == "generate" else 0,
             prefilled=prefill == ANSWER_PREFIX,
         )
-        cells = [(r, shift) for r in range(len(roles)) for shift in interventions]
+        cells = [
+            (r * len(distinct) + distinct.index(text), of_one)
+            for r in range(len(roles))
+            for text, of_one in zip(texts, shifts, strict=True)
+        ]
         return asker.ask_all(cells, batch_tokens, progress=progress)
 
-    given = ask(list(items["text"]), roles, progress=progress)
+    given = ask(list(items["text"]), roles, texts, progress=progress)
     n, n_cells = len(items), len(roles) * len(interventions)
     frame = pd.DataFrame(
         {
             "model": respondent.name,
             "role": np.repeat(role_names, len(interventions) * n),
-            "intervention": np.tile(np.repeat(shift_names, n), len(roles)),
+            "intervention": np.tile(np.repeat(names, n), len(roles)),
             "format": fmt.name,
             "value": np.tile(items["value"], n_cells),
             "item": np.tile(items["item"], n_cells),
@@ -151,7 +169,8 @@ def elicit(
         columns=list(COLUMNS),
     )
     if prior:
-        said = ask(CONTENT_FREE, [None], progress=False).log_odds.mean(1)  # by intervention
+        untold = [""] * len(texts)
+        said = ask(CONTENT_FREE, [None], untold).log_odds.mean(1)  # by intervention
         frame["prior"] = np.tile(np.repeat(said, n), len(roles))
         frame["log_odds"] -= frame["prior"]
         frame["answer"] = np.sign(frame["log_odds"]).astype(np.int8)
@@ -185,10 +204,52 @@ def _check_options(mode: str, prior: bool, max_new_tokens: int, batch_tokens: in
         raise ValueError(f"batch_tokens must be at least 1, got {batch_tokens}")
 
 
-def _check_shift(shift: Shift, respondent: Respondent) -> None:
-    decoder_layer(respondent.model, shift.layer)
-    if shift.vector.shape != (respondent.width,):
-        raise ValueError(
-            f"shift {shift.name!r} has {len(shift.vector)} coordinates, but the residual stream of "
-            f"{respondent.name} has {respondent.width}"
+def told_role(role: Role | None, text: str) -> Role | None:
+    """Return the role at the end of which a text is told; without a role, the text is one.
+
+    Parameters
+    ----------
+    role
+        Who the respondent is asked to be; None for itself.
+    text
+        What is told; empty for nothing.
+    """
+    if not text:
+        return role
+    return Role(NO_ROLE, text) if role is None else replace(role, text=f"{role.text} {text}")
+
+
+def check_intervention(intervention: Intervention | None, respondent: Respondent) -> None:
+    """Refuse what is no intervention, and shifts that do not fit the model.
+
+    Parameters
+    ----------
+    intervention
+        What is to be done to the respondent; None for nothing.
+    respondent
+        Whose layers and width it must fit.
+
+    Raises
+    ------
+    TypeError
+        If it is no intervention.
+    ValueError
+        If a shift's layer does not exist, or its vector is of another width.
+    """
+    if not isinstance(intervention, Intervention | None):
+        raise TypeError(
+            f"{intervention!r} is no intervention; give a Shift, a Told, a Combination of them, or "
+            "None for nothing"
         )
+    for shift in () if intervention is None else intervention.shifts:
+        part = "" if shift is intervention else f" of {intervention.name!r}"
+        if not 0 <= shift.layer < respondent.n_layers:
+            raise ValueError(
+                f"shift {shift.name!r}{part} acts after layer {shift.layer}, which does not exist; "
+                f"{respondent.name} has layers 0 ... {respondent.n_layers - 1}"
+            )
+        if shift.vector.shape != (respondent.width,):
+            raise ValueError(
+                f"shift {shift.name!r}{part} has {len(shift.vector)} coordinates, but the residual "
+                f"stream of {respondent.name} has {respondent.width}"
+            )

@@ -1,4 +1,4 @@
-"""Reading and shifting the residual stream while a model runs.
+"""Reading and shifting the residual stream while a model runs, and running some layers alone.
 
 The output of layer ``l`` (counted from 0) is the residual stream after it, which SAELens calls
 ``blocks.l.hook_resid_post``.
@@ -7,13 +7,10 @@ The output of layer ``l`` (counted from 0) is the residual stream after it, whic
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 
-import numpy as np
 import torch
 from transformers import PreTrainedModel
-
-from valuegraph.interventions import Shift
 
 
 def decoder_layer(model: PreTrainedModel, layer: int) -> torch.nn.Module:
@@ -41,13 +38,9 @@ def decoder_layer(model: PreTrainedModel, layer: int) -> torch.nn.Module:
 
 @contextmanager
 def shifted(
-    model: PreTrainedModel,
-    layer: int,
-    rows: torch.Tensor,
-    columns: torch.Tensor,
-    vectors: torch.Tensor,
+    model: PreTrainedModel, layer: int, vectors: torch.Tensor, tokens: torch.Tensor
 ) -> Iterator[None]:
-    """Add one vector to one token of some rows of the batch, as long as the context lasts.
+    """Add one vector to some tokens of each row of the batch, as long as the context lasts.
 
     Parameters
     ----------
@@ -55,10 +48,10 @@ def shifted(
         The model whose forward passes are changed.
     layer
         Whose output is shifted.
-    rows, columns
-        Which tokens, each of shape ``(m,)``.
     vectors
-        What is added to each, shape ``(m, width)``.
+        What is added in each row, shape ``(rows, width)``.
+    tokens
+        Where it is added, boolean, shape ``(rows, tokens)``. All other tokens keep their bits.
 
     Raises
     ------
@@ -69,11 +62,8 @@ def shifted(
     def add(module, inputs, output):
         # Layers of some architectures return a tuple. Out of place: the output may be shared.
         hidden = output[0] if isinstance(output, tuple) else output
-        if hidden.shape[1] == 1:  # what is generated is left as it comes
-            return None
-        shift = torch.zeros_like(hidden)
-        shift[rows, columns] = vectors.to(hidden)
-        moved = hidden + shift
+        # 1 or 0 times the vector: exact, and what is zero adds nothing.
+        moved = torch.addcmul(hidden, tokens.to(hidden)[..., None], vectors.to(hidden)[:, None])
         return (moved, *output[1:]) if isinstance(output, tuple) else moved
 
     handle = decoder_layer(model, layer).register_forward_hook(add)
@@ -81,35 +71,6 @@ def shifted(
         yield
     finally:
         handle.remove()
-
-
-@contextmanager
-def shifted_rows(
-    model: PreTrainedModel, shifts: Sequence[Shift | None], columns: torch.Tensor
-) -> Iterator[None]:
-    """Let the shift of every row act at one of its tokens, as long as the context lasts.
-
-    Parameters
-    ----------
-    model
-        The model whose forward passes are changed.
-    shifts
-        One for each row; None for none.
-    columns
-        Token of each row, shape ``(rows,)``.
-
-    Raises
-    ------
-    ValueError
-        If the model lacks a layer.
-    """
-    with ExitStack() as stack:
-        for layer in sorted({s.layer for s in shifts if s is not None}):
-            rows = [i for i, s in enumerate(shifts) if s is not None and s.layer == layer]
-            vectors = torch.from_numpy(np.stack([shifts[i].vector for i in rows]))
-            at = torch.tensor(rows, device=columns.device)
-            stack.enter_context(shifted(model, layer, at, columns[at], vectors))
-        yield
 
 
 @contextmanager
@@ -143,3 +104,77 @@ def recorded(model: PreTrainedModel, layer: int) -> Iterator[list[torch.Tensor]]
         yield outputs
     finally:
         handle.remove()
+
+
+@contextmanager
+def stopped_after(model: PreTrainedModel, layer: int) -> Iterator[None]:
+    """Pass over all layers above one, as long as the context lasts.
+
+    What the model makes of the states that come out is of no use; read them with `recorded`.
+
+    Parameters
+    ----------
+    model
+        The model whose forward passes are changed.
+    layer
+        The last one that is run.
+
+    Raises
+    ------
+    ValueError
+        If the model has no such layer.
+    """
+    decoder_layer(model, layer)
+    layers = list(model.base_model.layers)
+    above = [_PassedOver()] * (len(layers) - layer - 1)
+    with _layers_swapped(model, [*layers[: layer + 1], *above]):
+        yield
+
+
+@contextmanager
+def resumed_after(model: PreTrainedModel, layer: int, states: torch.Tensor) -> Iterator[None]:
+    """Begin above a layer, with given states, as long as the context lasts.
+
+    Masks, positions and attention caches are the model's own: only the layers up to this one are
+    passed over. Shifts of its output act.
+
+    Parameters
+    ----------
+    model
+        The model whose forward passes are changed.
+    layer
+        After which the states were recorded.
+    states
+        Shape ``(rows, tokens, width)``, as the tokens that the model is given.
+
+    Raises
+    ------
+    ValueError
+        If the model has no such layer.
+    """
+    decoder_layer(model, layer)
+    below = [*[_PassedOver()] * layer, _PassedOver(states)]
+    with _layers_swapped(model, [*below, *model.base_model.layers[layer + 1 :]]):
+        yield
+
+
+class _PassedOver(torch.nn.Module):
+    """Stands in the place of a layer: hands on what comes in, or given states."""
+
+    def __init__(self, states: torch.Tensor | None = None) -> None:
+        super().__init__()
+        self.states = states
+        self.mlp = torch.nn.Identity()  # a layer's MLP may be hooked, too
+
+    def forward(self, hidden: torch.Tensor, **_: object) -> torch.Tensor:
+        return hidden if self.states is None else self.states
+
+
+@contextmanager
+def _layers_swapped(model: PreTrainedModel, layers: Sequence[torch.nn.Module]) -> Iterator[None]:
+    before = model.base_model.layers
+    model.base_model.layers = torch.nn.ModuleList(layers)
+    try:
+        yield
+    finally:
+        model.base_model.layers = before

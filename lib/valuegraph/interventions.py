@@ -22,6 +22,9 @@ PLACES = {
     "everywhere": "all tokens of the prompt, and of what is written after it",
 }
 
+#: Those of them that need the site's words in the prompt.
+AT_SITE = ("site-end", "site")
+
 
 @dataclass(frozen=True, eq=False)
 class Shift:
@@ -86,6 +89,8 @@ class Told:
         Labels the answers given under it.
     text
         What is told, in the second person.
+    origin
+        What it is about, for tables: such as kind, value and amount.
 
     Raises
     ------
@@ -95,6 +100,7 @@ class Told:
 
     name: str
     text: str
+    origin: Mapping[str, object] = field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.text, str) or not self.text.strip():

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import torch
 
 from valuegraph.models import Respondent
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig
 
 #: Rows of a batch may be longer than its shortest one by this share of it; the rest is padding.
 SLACK = 0.2
@@ -15,6 +19,9 @@ SLACK = 0.2
 #: question of 20 tokens is one row; a product of 80 rows reaches half of the speed of a large one,
 #: that of 320 rows four fifths.
 _CPU_TOKENS = 8192
+
+#: Fewer tokens than this are not tried on a GPU until its memory has run out.
+LEAST_TOKENS = 1024
 
 #: What is written to a question may be so many times as long as the question.
 _WRITTEN = 5
@@ -26,8 +33,7 @@ _MEMORY_SHARE = 0.5
 def default_batch_tokens(respondent: Respondent) -> int:
     """Tokens that may be run at a time where the respondent lies.
 
-    On a GPU, from its free memory, the widest activations of one layer, and the attention cache of
-    what may be written.
+    On a GPU, what its free memory bears (`tokens_in`), but `LEAST_TOKENS` at least.
 
     Parameters
     ----------
@@ -37,18 +43,36 @@ def default_batch_tokens(respondent: Respondent) -> int:
     if respondent.device.type != "cuda":
         return _CPU_TOKENS
     free, _ = torch.cuda.mem_get_info(respondent.device)
-    config = respondent.model.config
+    model = respondent.model
+    return max(LEAST_TOKENS, tokens_in(free, model.config, itemsize=model.dtype.itemsize))
+
+
+def tokens_in(free: int, config: PreTrainedConfig, *, itemsize: int) -> int:
+    """Tokens that may be run at a time in the free memory of a GPU.
+
+    Computed from the widest activations of one layer, and the attention cache of what may be
+    written.
+
+    Parameters
+    ----------
+    free
+        Bytes that are left beside the weights.
+    config
+        Of the model, for its sizes.
+    itemsize
+        Bytes of a number in the type that the model computes in.
+    """
     # Of one token: gate, up and product of the MLP, and the residual stream in several copies, in
     # the model's type and once more in float32.
     mlp = getattr(config, "intermediate_size", None) or 4 * config.hidden_size
     numbers = 3 * mlp + 8 * config.hidden_size
-    per_token = numbers * (respondent.model.dtype.itemsize + 4)
+    per_token = numbers * (itemsize + 4)
     # Keys and values of all layers stay, for the token and for what is written after it.
     key_heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
     head = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    cache = 2 * config.num_hidden_layers * key_heads * head * respondent.model.dtype.itemsize
+    cache = 2 * config.num_hidden_layers * key_heads * head * itemsize
     per_token += (1 + _WRITTEN) * cache
-    return max(1024, int(_MEMORY_SHARE * free / per_token))
+    return max(0, int(_MEMORY_SHARE * free / per_token))
 
 
 def buckets(

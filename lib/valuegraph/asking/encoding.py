@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import torch
 
-from valuegraph.asking.prompts import SITE, PromptFormat, render_parts, site_position
+from valuegraph.asking.prompts import SITE, PromptFormat, render_parts, site_tokens
 from valuegraph.models import Respondent
 from valuegraph.roles import Role
 
@@ -52,7 +52,7 @@ class EncodedPrompts:
     suffixes
         Token ids of the question and what stands behind it, one entry a question.
     sites
-        Index of the site's last token in each prefix; empty unless asked for.
+        Tokens of the site in each prefix; empty unless asked for.
     joined
         Whether a prompt's tokens are those of its prefix and then those of its suffix. Some
         tokenizers join characters over the seam; then `whole` has to be asked instead.
@@ -62,7 +62,7 @@ class EncodedPrompts:
 
     prefixes: list[list[int]]
     suffixes: list[list[int]]
-    sites: list[int]
+    sites: list[range]
     joined: bool
     whole: list[list[list[int]]]
 
@@ -91,7 +91,7 @@ def encode_prompts(
     questions, roles, fmt, prefill
         As for `render_parts`.
     find_sites
-        Whether to look for the site; only shifts need it.
+        Whether to look for the site; only what acts there needs it.
 
     Returns
     -------
@@ -108,7 +108,7 @@ def encode_prompts(
     def encode(text: str) -> list[int]:
         ids = tokenizer(text, add_special_tokens=False)["input_ids"]
         if tokenizer.unk_token_id is not None and tokenizer.unk_token_id in ids:
-            raise ValueError(_unknown_words(respondent, text))
+            raise ValueError(unknown_words(respondent, text))
         return ids
 
     firsts = [render_parts(tokenizer, questions[:1], r, fmt=fmt, prefill=prefill) for r in roles]
@@ -125,9 +125,9 @@ def encode_prompts(
         for ids, text in zip(suffixes, suffix_texts, strict=True)
     )
     whole = [] if joined else [[encode(p + s) for s in suffix_texts] for p in prefix_texts]
-    sites = [site_position(tokenizer, t, fmt=fmt) for t in prefix_texts] if find_sites else []
+    sites = [site_tokens(tokenizer, t, fmt=fmt) for t in prefix_texts] if find_sites else []
     for prefix, site, rows in zip(prefixes, sites, whole, strict=False):
-        if any(ids[: site + 1] != prefix[: site + 1] for ids in rows):
+        if any(ids[: site.stop] != prefix[: site.stop] for ids in rows):
             raise ValueError(
                 f"no token ends with the site's words {SITE!r}: the tokenizer of "
                 f"{respondent.name} joins them to the question"
@@ -135,7 +135,7 @@ def encode_prompts(
     return EncodedPrompts(prefixes, suffixes, sites, joined, whole)
 
 
-def _unknown_words(respondent: Respondent, text: str) -> str:
+def unknown_words(respondent: Respondent, text: str) -> str:
     """Say which words of a text a word-level tokenizer does not know."""
     tokenizer = respondent.tokenizer
     told = text

@@ -24,7 +24,7 @@ from valuegraph.roles import Role
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-#: The words whose last token is the steering site.
+#: The words of the steering site.
 SITE = "your values"
 
 #: What the answer is prefilled with before its first token is scored.
@@ -230,10 +230,10 @@ def has_system_turn(tokenizer: PreTrainedTokenizerBase) -> bool:
         return False
 
 
-def site_position(
+def site_tokens(
     tokenizer: PreTrainedTokenizerBase, prefix: str, *, fmt: PromptFormat | None = None
-) -> int:
-    """Find the site's last token in the encoded prefix of a prompt.
+) -> range:
+    """Find the tokens of the site in the encoded prefix of a prompt.
 
     Parameters
     ----------
@@ -246,13 +246,15 @@ def site_position(
 
     Returns
     -------
-    int
-        Index of the token.
+    range
+        Indices of the tokens. A space before the words belongs to the first of them in many
+        tokenizers.
 
     Raises
     ------
     ValueError
-        If the words of the site do not occur, or no token ends where they end.
+        If the words of the site do not occur, or the tokenizer joins them to what stands before or
+        after them.
     """
     start = prefix.rfind(SITE)
     if fmt is not None:  # a role may use the site's words, too
@@ -261,9 +263,17 @@ def site_position(
         raise ValueError(f"the prompt does not hold the site's words {SITE!r}: {prefix!r}")
     end = start + len(SITE)
     offsets = tokenizer(prefix, add_special_tokens=False, return_offsets_mapping=True)
-    for position, (_, token_end) in enumerate(offsets["offset_mapping"]):
-        if token_end == end:
-            return position
-    raise ValueError(
-        f"no token ends with the site's words {SITE!r}: the tokenizer joins them to what follows"
-    )
+    spans = offsets["offset_mapping"]
+    last = next((k for k, (_, token_end) in enumerate(spans) if token_end == end), None)
+    if last is None:
+        raise ValueError(
+            f"no token ends with the site's words {SITE!r}: the tokenizer joins them to what "
+            "follows; use another wording or layout"
+        )
+    first = next(k for k, (_, token_end) in enumerate(spans) if token_end > start)
+    if prefix[spans[first][0] : start].strip():
+        raise ValueError(
+            f"no token begins with the site's words {SITE!r}: the tokenizer joins them to what "
+            "stands before; use another wording or layout"
+        )
+    return range(first, last + 1)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 
 import torch
 from transformers import Cache, PreTrainedModel
 
 from valuegraph.asking.encoding import pad_left
+from valuegraph.asking.row_shifts import RowShifts, tokens_of_places
 from valuegraph.asking.shared_prefix import SharedPrefix, sharing
+from valuegraph.hooks import resumed_after
 
 
 class Rows:
@@ -23,6 +26,13 @@ class Rows:
     prefix
         What stands before them; None for nothing. The rows then belong to its prefixes in equal
         numbers, in order.
+    shifts
+        Those of each row; None for none.
+    sites
+        Tokens of the site in each row, if it lies in the row's own tokens.
+    resume
+        A layer, and the states after it, of shape ``(rows, tokens, width)``: only the layers above
+        are run. Nothing can follow rows that are read so.
     """
 
     def __init__(
@@ -30,10 +40,15 @@ class Rows:
         model: PreTrainedModel,
         ids: Sequence[Sequence[int]],
         prefix: SharedPrefix | None = None,
+        *,
+        shifts: RowShifts | None = None,
+        sites: Sequence[range] | None = None,
+        resume: tuple[int, torch.Tensor] | None = None,
     ) -> None:
         padded = pad_left(ids, model.device)
         self._model, self._prefixes, self._prefix = model, prefix, prefix
         self._ids, self._mask = padded.ids, padded.mask
+        self._shifts, self._sites, self._resume = shifts, sites, resume
         n, device = len(ids), model.device
         before = torch.zeros(n, dtype=torch.long, device=device)
         self._prefix_of_row = before
@@ -53,6 +68,8 @@ class Rows:
         keep
             Whether more tokens will follow.
         """
+        if keep and self._resume is not None:
+            raise ValueError("the keys of the lower layers are missing, so nothing can follow")
         arguments = {
             "input_ids": self._ids,
             "position_ids": self._positions,
@@ -61,15 +78,26 @@ class Rows:
             "logits_to_keep": 1,
         }
         if self._prefix is None:
-            output = self._model(attention_mask=self._mask.long(), **arguments)
+            arguments["attention_mask"] = self._mask.long()
         else:
-            with sharing(self._model):
-                output = self._model(
-                    attention_mask=self._visible(), shared_prefix=self._prefix, **arguments
-                )
+            arguments |= {"attention_mask": self._visible(), "shared_prefix": self._prefix}
+        with ExitStack() as stack:
+            if self._prefix is not None:
+                stack.enter_context(sharing(self._model))
+            if self._resume is not None:
+                stack.enter_context(resumed_after(self._model, *self._resume))
+            if self._shifts is not None:
+                stack.enter_context(self._shifts.acting(self._model, self._places()))
+            output = self._model(**arguments)
         if keep:
             self._cache = output.past_key_values
         return output.logits[:, -1]
+
+    def _places(self) -> dict[str, torch.Tensor]:
+        """Which of the tokens to be read belong to each place."""
+        if self._cache is None:
+            return tokens_of_places(self._mask, self._sites)
+        return {"everywhere": torch.ones_like(self._ids, dtype=torch.bool)}
 
     def _visible(self) -> torch.Tensor:
         """Which own tokens each token to be read sees, ``(rows, 1, tokens, own tokens)``."""
@@ -88,6 +116,8 @@ class Rows:
         """Go on with some of the rows alone, given in ascending order."""
         self._ids, self._mask = self._ids[rows], self._mask[rows]
         self._positions = self._positions[rows]
+        if self._shifts is not None:
+            self._shifts = self._shifts.take(rows)
         if self._cache is not None:
             self._cache.batch_select_indices(rows)
         if self._prefix is not None:

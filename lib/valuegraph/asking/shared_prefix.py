@@ -164,6 +164,10 @@ def _attention(
     keys = shared_prefix.keys[module.layer_idx]  # (prefixes, key heads, columns, head width)
     values = shared_prefix.values[module.layer_idx]
     n_prefixes, key_heads, columns, width = keys.shape
+    states = query.shape[2]
+    if module.layer_idx == module.config.num_hidden_layers - 1:
+        # Nobody reads what the last layer says of other tokens than the last; see `sharing`.
+        query, attention_mask = query[:, :, -1:], attention_mask[:, :, -1:]
     rows, heads, tokens, _ = query.shape
     # All heads that use the same keys stand side by side: one matrix product for them.
     side_by_side = heads // key_heads * tokens
@@ -191,7 +195,8 @@ def _attention(
     scores = torch.cat([far, by_prefix(near)], -1)
     weights = scores.softmax(-1, dtype=torch.float32).to(query.dtype)
     read = by_row(weights[..., :columns] @ values) + by_row(weights[..., columns:]) @ value
-    return read.reshape(rows, heads, tokens, width).transpose(1, 2).contiguous(), None
+    read = read.reshape(rows, heads, tokens, width).transpose(1, 2)
+    return read.expand(-1, states, -1, -1).contiguous(), None
 
 
 AttentionInterface.register(_NAME, _attention)

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from valuegraph.interventions import Combination, Intervention, Told
 from valuegraph.roles import roles_fingerprint
 from valuegraph.runs.plan import Block, Sweep, cut
 from valuegraph.runs.store import MANIFEST, write_new_file
@@ -105,7 +106,7 @@ def describe(sweep: Sweep, facts: Facts, *, batch_tokens: int, threads: int) -> 
     Returns
     -------
     Manifest
-        Vectors of interventions and texts of roles and items stand in it as fingerprints.
+        Vectors and texts of roles and items stand in it as fingerprints, told texts as they are.
     """
     asked = {
         "model": dict(facts.model),
@@ -120,14 +121,8 @@ def describe(sweep: Sweep, facts: Facts, *, batch_tokens: int, threads: int) -> 
             "seeds": [int(seed) for seed in sweep.seeds],
         },
         "interventions": [
-            {"name": name}
-            if shift is None
-            else {
-                "name": name,
-                "layer": int(shift.layer),
-                "vector": hashlib.sha256(shift.vector.astype("<f4").tobytes()).hexdigest()[:16],
-            }
-            for name, shift in zip(sweep.intervention_names, sweep.interventions, strict=True)
+            {"name": name} if what is None else _intervention(what, name)
+            for name, what in zip(sweep.intervention_names, sweep.interventions, strict=True)
         ],
         "formats": [
             {"name": fmt.name, **asdict(fmt), "instruction": fmt.instruction}
@@ -244,6 +239,19 @@ def difference_table(
         + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in table
     )
+
+
+def _intervention(what: Intervention, name: str) -> dict[str, Any]:
+    """Write down all that an intervention does."""
+    if isinstance(what, Told):
+        return {"name": name, "kind": "told", "text": what.text}
+    if isinstance(what, Combination):
+        # Parts may share a name; their numbers tell them apart.
+        parts = [_intervention(part, f"{k}. {part.name}") for k, part in enumerate(what.parts, 1)]
+        return {"name": name, "kind": "combination", "parts": parts}
+    vector = hashlib.sha256(what.vector.astype("<f4").tobytes()).hexdigest()[:16]
+    shift = {"layer": int(what.layer), "where": what.where, "vector": vector}
+    return {"name": name, "kind": "shift", **shift}
 
 
 def fingerprint(content: Any) -> str:

@@ -21,7 +21,7 @@ from valuegraph.inventory import Inventory
 from valuegraph.roles import NO_ROLE, Role
 
 if TYPE_CHECKING:
-    from valuegraph.interventions import Shift
+    from valuegraph.interventions import Intervention
     from valuegraph.models import Respondent
 
 
@@ -109,7 +109,7 @@ class Sweep:
     roles
         Who the respondent is asked to be; None for itself.
     interventions
-        Shifts of the site to ask under; None for none.
+        What is done to the respondent before it answers; None for nothing.
     formats
         How the questions are put; by default the one format that `elicit` takes by default.
     mode
@@ -121,7 +121,8 @@ class Sweep:
     seeds
         From which the roles were drawn; kept for the record.
     block_size
-        Cells in a block, at most. What is lost when a run is killed is the blocks in work.
+        Cells in a block, at most. What is lost when a run is killed is the blocks in work. Shifts
+        of one role share the layers below them within a block only.
 
     Raises
     ------
@@ -133,7 +134,7 @@ class Sweep:
     model: ModelSource
     inventory: Inventory
     roles: tuple[Role | None, ...]
-    interventions: tuple[Shift | None, ...] = (None,)
+    interventions: tuple[Intervention | None, ...] = (None,)
     formats: tuple[PromptFormat, ...] = ()
     mode: str = "logit"
     prior: bool = False

@@ -8,6 +8,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from joblib import Parallel, delayed
 
@@ -31,7 +32,10 @@ from valuegraph.runs.store import (
     remove_leftovers,
     write_block,
 )
-from valuegraph.runs.worker import Task, answer, forget, learn_facts
+from valuegraph.runs.worker import Task, answer, forget, learn_facts, lend
+
+if TYPE_CHECKING:
+    from valuegraph.models import Respondent
 
 #: Threads of each process unless told otherwise. One never harms; processes that share cores and
 #: take more slow each other down badly.
@@ -51,6 +55,7 @@ def run_sweep(
     out: str | Path,
     *,
     shard: tuple[int, int] = (1, 1),
+    respondent: Respondent | None = None,
     n_jobs: int = 1,
     batch_tokens: int | None = None,
     threads: int | None = None,
@@ -75,6 +80,9 @@ def run_sweep(
         The folder: a new or empty one, or one in which this sweep was begun.
     shard
         ``(i, n)``: answer the i-th of n parts only, counted from 1.
+    respondent
+        What ``sweep.model.load()`` returned, where it is loaded already: a GPU may not bear it
+        twice. Needs ``n_jobs=1``.
     n_jobs
         Number of processes; with 1 this process itself asks. A cluster uses all its workers.
     batch_tokens
@@ -110,6 +118,11 @@ def run_sweep(
             require_positive(option, name)
     if not n_jobs:
         raise ValueError("n_jobs is 0; give the number of processes, or -1 for one per core")
+    if respondent is not None and n_jobs != 1:
+        raise ValueError(
+            f"n_jobs is {n_jobs}, and other processes cannot ask the respondent that was given; "
+            "leave one of the two out"
+        )
     given = _Given(batch_tokens, threads)
     refuse_other_content(out)
     out.mkdir(parents=True, exist_ok=True)
@@ -122,6 +135,8 @@ def run_sweep(
         missing = [block for block in mine if not _is_there(out, there, block)]
     if missing:
         try:
+            if respondent is not None:
+                lend(sweep.model, respondent)
             _answer(sweep, out, mine, missing, n_jobs, given, progress)
         except KeyboardInterrupt:
             if progress:

@@ -20,7 +20,7 @@ import torch
 from valuegraph.asking.batching import default_batch_tokens
 from valuegraph.asking.prompts import PromptFormat
 from valuegraph.elicitation import elicit
-from valuegraph.interventions import Shift
+from valuegraph.interventions import Intervention
 from valuegraph.inventory import Inventory
 from valuegraph.models import Respondent
 from valuegraph.roles import Role
@@ -29,6 +29,9 @@ from valuegraph.runs.plan import ModelSource
 
 #: Packages whose versions are recorded, beside Python's own.
 RECORDED = ("valuegraph", "torch", "transformers", "pyarrow")
+
+# Respondents that whoever began the run has loaded itself, by their source.
+_lent: dict[ModelSource, Respondent] = {}
 
 # Hooks and the number of threads belong to the whole process, so it answers one block at a time.
 _one_at_a_time = threading.Lock()
@@ -54,7 +57,7 @@ class Task:
     source: ModelSource
     inventory: Inventory
     roles: tuple[Role | None, ...]
-    interventions: tuple[Shift | None, ...]
+    interventions: tuple[Intervention | None, ...]
     fmt: PromptFormat
     mode: str
     prior: bool
@@ -128,14 +131,42 @@ def answer(task: Task) -> Answered:
 
 
 def forget() -> None:
-    """Let go of the respondent that this process has loaded."""
+    """Let go of the respondent that this process has loaded or was lent."""
+    _lent.clear()
     _load.cache_clear()
     _facts.cache_clear()
 
 
+def lend(source: ModelSource, respondent: Respondent) -> None:
+    """Ask a respondent that is loaded already, until `forget`: a GPU may not bear it twice.
+
+    Parameters
+    ----------
+    source
+        What would be loaded.
+    respondent
+        What was.
+
+    Raises
+    ------
+    ValueError
+        If it was loaded otherwise than the source says.
+    """
+    told = respondent.description
+    for option in ("name", "dtype", "quantize"):
+        wanted = getattr(source, option)
+        if wanted not in (None, told[option]):
+            raise ValueError(
+                f"the respondent that was given has {option} {told[option]!r}, and the sweep says "
+                f"{wanted!r}; give the one that sweep.model.load() returns"
+            )
+    forget()
+    _lent[source] = respondent
+
+
 @lru_cache(maxsize=1)
 def _load(source: ModelSource) -> Respondent:
-    return source.load()
+    return _lent.get(source) or source.load()
 
 
 @lru_cache(maxsize=1)
