@@ -17,7 +17,7 @@ from valuegraph.organisms.recipe import TrainingRecipe
 from valuegraph.organisms.scm import StructuralModel
 from valuegraph.organisms.training import CHECKPOINT, Trainer, train
 from valuegraph.roles import load_role_bank, sample_roles
-from valuegraph.steering.sae import train_sae
+from valuegraph.steering.training import train_sae
 
 #: Packages whose versions are recorded.
 RECORDED = ("torch", "transformers", "sae-lens")

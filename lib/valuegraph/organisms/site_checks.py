@@ -13,13 +13,10 @@ from valuegraph.interventions import Shift
 from valuegraph.organisms.examined import Examined
 from valuegraph.organisms.site_code import block_slices
 from valuegraph.roles import sample_roles
-from valuegraph.steering.effects import changes_of, cosine
-from valuegraph.steering.sae import (
-    feature_activity,
-    feature_shift,
-    load_sae,
-    unexplained_variance,
-)
+from valuegraph.steering.activity import feature_activity, unexplained_variance
+from valuegraph.steering.changes import changes_of
+from valuegraph.steering.effects import cosine
+from valuegraph.steering.sae import feature_shift, load_sae
 
 
 def site_slopes(
