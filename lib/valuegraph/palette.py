@@ -36,6 +36,9 @@ EDGE_COLOURS = {
 OTHER_COLOUR = "#5A8FB0"
 """Values that belong to none of the groups."""
 
+DIVERGING_MAP = "RdBu_r"
+"""Matplotlib's map for figures of either sign: blue below 0, white at 0, red above."""
+
 INK = "#7A7A7A"
 """Lines and text on a transparent background."""
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from valuegraph.palette import ROLE_COLOURS, value_colour
+from valuegraph.palette import DIVERGING_MAP, ROLE_COLOURS, value_colour
 from valuegraph.style import figure_in_style, in_circular_order
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def plot_correlation(correlation: pd.DataFrame, *, title: str = "") -> Figure:
             table,
             vmin=-1,
             vmax=1,
-            cmap="RdBu_r",
+            cmap=DIVERGING_MAP,
             square=True,
             ax=axes,
             mask=np.eye(len(values), dtype=bool),  # ones by definition, nothing to see
