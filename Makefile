@@ -24,13 +24,15 @@ CORES ?= $(shell $(PYTHON) -c 'import os; print(os.cpu_count())')
 
 BIN := .venv/bin
 READY := .venv/.installed
+CHECKS := .venv/.checks
 LIBRARY := $(shell find lib/valuegraph -type f ! -path '*/__pycache__/*')
 
-.PHONY: help setup book test lint format notebooks organisms bench check clean distclean
+.PHONY: help setup book check-book test lint format notebooks emblem organisms bench colab dist \
+    check clean distclean
 .DEFAULT_GOAL := help
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(READY)  ## virtual environment in .venv, the pinned packages, `dot`
 
@@ -40,11 +42,14 @@ $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(if $(TORCH_INDEX),$(BIN)/pip install -c constraints.txt --index-url $(TORCH_INDEX) torch)
 	$(BIN)/pip install --disable-pip-version-check -c constraints.txt -e '.[book,test]'
-	@sh scripts/ensure_dot.sh
+	@sh scripts/ensure_program.sh dot graphviz graphviz \
+	    "graphs are drawn by the library's own layout."
 	@touch $@
 
 # With ipywidgets, bars of progress are widgets, of which a page would keep the last words.
 book: export HF_HUB_DISABLE_PROGRESS_BARS = 1
+# Chapters that ask Gemma where it can be had ask an organism here, whoever builds the book.
+book: export HF_HUB_OFFLINE = 1
 book: $(READY) _build/.library  ## run every page and write the book to _build/html
 	$(BIN)/jupyter-book build . -n -W --keep-going
 	@echo "Open $(CURDIR)/_build/html/index.html"
@@ -52,6 +57,16 @@ book: $(READY) _build/.library  ## run every page and write the book to _build/h
 # A page's results are cached by the page's own text, so a changed library starts afresh.
 _build/.library: $(READY) $(LIBRARY)
 	@rm -rf _build && mkdir _build && touch $@
+
+check-book: book $(CHECKS)  ## open every built page in a browser: formulas, sliders, contrast, links; spelling
+	$(BIN)/pytest checks
+
+$(CHECKS): $(READY)
+	$(BIN)/pip install --disable-pip-version-check -c constraints.txt -e '.[check]'
+	@sh scripts/ensure_program.sh chromium chromium "--cask chromium" "the pages are not opened."
+	@sh scripts/ensure_program.sh hunspell "hunspell hunspell-en-gb" hunspell \
+	    "the spelling is not looked at."
+	@touch $@
 
 test: export HF_HUB_OFFLINE = 1
 test: lint  ## ruff, every test, every notebook
@@ -61,12 +76,15 @@ lint: $(READY)  ## ruff
 	$(BIN)/ruff check .
 
 format: $(READY)  ## let ruff lay out the code and sort the imports
-	$(BIN)/ruff format lib tests scripts
+	$(BIN)/ruff format lib tests checks scripts
 	$(BIN)/ruff check --fix .
 
 notebooks: $(READY)  ## strip outputs and write the repository's address into the Colab cells
 	$(BIN)/nbstripout book/*.ipynb notebooks/*.ipynb
 	$(BIN)/python scripts/set_repository.py
+
+emblem: $(READY)  ## draw the icon and the social card of the book
+	$(BIN)/python scripts/draw_emblem.py
 
 organisms: $(READY)  ## train the shipped organisms afresh (it resumes), measure them, write their cards
 	$(BIN)/valuegraph organism train --scm human --out build/organisms/human
@@ -77,13 +95,25 @@ organisms: $(READY)  ## train the shipped organisms afresh (it resumes), measure
 	    $(BIN)/valuegraph organism check organism-$$name --json $$figures; \
 	    $(BIN)/valuegraph organism card organism-$$name --figures $$figures; done
 
-bench: $(READY)  ## speed of asking, beside the paper's protocol; figures go to build/
+bench: $(READY)  ## speed of asking, beside the paper's protocol, and of steering; figures go to build/
 	OMP_NUM_THREADS=$(CORES) $(BIN)/python benchmarks/elicitation.py --json build/elicitation.json
+	$(BIN)/python benchmarks/steering.py --json build/steering.json
 
-check: test book  ## everything: tests and book
+# Colab has its own Python and torch: nothing is pinned, and the package comes from git as there.
+colab:  ## run the chapters as Colab would: newest packages, PYTHON=python3.13
+	$(PYTHON) -m venv --clear build/colab
+	build/colab/bin/pip install --disable-pip-version-check ipykernel nbmake pytest \
+	    $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) git+file://$(CURDIR)
+	build/colab/bin/pytest -c /dev/null --rootdir=. --nbmake --nbmake-timeout=1200 notebooks
+
+dist: $(READY)  ## the package as a wheel, and the built book as one archive, in dist/
+	$(BIN)/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+	$(if $(wildcard _build/html),tar -C _build -czf dist/book.tar.gz html)
+
+check: test check-book  ## everything: tests, book, checks of the book
 
 clean:  ## remove what was built
-	rm -rf _build build .pytest_cache .ruff_cache
+	rm -rf _build build dist .pytest_cache .ruff_cache
 
 distclean: clean  ## remove the virtual environment too
 	rm -rf .venv lib/*.egg-info

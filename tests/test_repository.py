@@ -22,10 +22,10 @@ NOTEBOOKS = sorted([*ROOT.glob("book/*.ipynb"), *ROOT.glob("notebooks/*.ipynb")]
 EACH_NOTEBOOK = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
 # What is imported under another name than it is installed under.
-IMPORT_NAMES = {"causal-learn": "causallearn", "pyyaml": "yaml"}
+IMPORT_NAMES = {"beautifulsoup4": "bs4", "causal-learn": "causallearn", "pyyaml": "yaml"}
 
-# What everyone installs; the extra for GPUs is left out.
-EXTRAS = ",".join(extra for extra in PROJECT["optional-dependencies"] if extra != "gpu")
+# What everyone installs: not what is of no use without a GPU, nor what the book's checks need.
+EXTRAS = ",".join(e for e in PROJECT["optional-dependencies"] if e not in {"gpu", "check"})
 
 
 def read_yaml(name: str) -> dict:
@@ -93,10 +93,14 @@ def test_the_library_imports_exactly_what_it_depends_on():
     assert imported_by("lib") == declared_modules(PROJECT["dependencies"])
 
 
-def test_tests_and_scripts_import_only_what_is_declared():
-    extra = PROJECT["optional-dependencies"]["test"]
+@pytest.mark.parametrize(
+    ("folder", "extras"),
+    [("tests", ["test", "book"]), ("scripts", ["test", "book"]), ("checks", ["test", "check"])],
+)
+def test_what_is_around_the_library_imports_only_what_is_declared(folder, extras):
+    extra = sum((PROJECT["optional-dependencies"][name] for name in extras), [])
     declared = declared_modules(PROJECT["dependencies"] + extra)
-    assert imported_by("tests") | imported_by("scripts") <= declared
+    assert imported_by(folder) <= declared | {path.stem for path in ROOT.glob("scripts/*.py")}
 
 
 def test_every_dependency_says_why():
@@ -202,45 +206,6 @@ def test_set_repository_refuses_an_address_that_colab_cannot_open(set_repository
     shutil.copy(ROOT / "_config.yml", tmp_path)
     with pytest.raises(ValueError, match="https://github.com/OWNER/NAME"):
         set_repository.main([url], root=tmp_path)
-
-
-# ---------------------------------------------------------------- the book
-
-
-def toc_files() -> list[str]:
-    toc = read_yaml("_toc.yml")
-    return [toc["root"]] + [c["file"] for part in toc["parts"] for c in part["chapters"]]
-
-
-def test_toc_lists_exactly_the_pages_that_exist():
-    pages = [p for folder in ("book", "notebooks") for p in (ROOT / folder).iterdir()]
-    pages = [p.relative_to(ROOT) for p in pages if p.suffix in {".md", ".ipynb"}]
-    assert sorted(toc_files()) == sorted(p.with_suffix("").as_posix() for p in pages)
-
-
-def test_api_page_lists_exactly_the_public_modules():
-    page = (ROOT / "book" / "api.md").read_text(encoding="utf-8")
-    lib = ROOT / "lib"
-    modules = [p.relative_to(lib).with_suffix("") for p in lib.rglob("*.py")]
-    public = {".".join(m.parts) for m in modules if not m.name.startswith("_")}
-    assert set(re.findall(r"automodule:: ([\w.]+)", page)) == public
-
-
-@EACH_NOTEBOOK
-def test_notebook_carries_no_outputs(path):
-    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-    code = [c for c in cells if c["cell_type"] == "code"]
-    assert not [c["source"] for c in code if c["outputs"] or c["execution_count"] is not None]
-
-
-@EACH_NOTEBOOK
-def test_every_figure_of_a_notebook_has_alt_text(path):
-    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-    shown = [c["metadata"].get("mystnb", {}) for c in cells]
-    figures = [s for s in shown if "figure" in s or "image" in s]
-    assert not [s for s in figures if not s.get("image", {}).get("alt", "").strip()]
-    names = [s["figure"]["name"] for s in figures if "name" in s.get("figure", {})]
-    assert len(set(names)) == len(names)
 
 
 # ---------------------------------------------------------------- what does not belong here
