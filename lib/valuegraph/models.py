@@ -33,7 +33,7 @@ from valuegraph.precision import (
     method_name,
 )
 
-__all__ = ["HUB_NAMES", "Respondent", "load_model"]
+__all__ = ["HUB_NAMES", "Respondent", "load_model", "read_config"]
 
 # What is true of every file that is read: it lies here, and no code comes with it.
 _SAFELY = {"local_files_only": True, "trust_remote_code": False}
@@ -160,7 +160,7 @@ def load_model(
     wanted = checked_dtype(dtype)
     check_quantize(quantize, device)
     files = find_files(name, revision=revision)
-    config = _load_config(files)
+    config = read_config(files)
     stored = getattr(config, "quantization_config", None)
     check_stored(stored, quantize, device, name=files.name)
     parameters = _count_parameters(config, files)
@@ -178,8 +178,24 @@ def load_model(
     return Respondent(files.name, _load_weights(files, device, options), tokenizer, found)
 
 
-def _load_config(files: ModelFiles) -> PreTrainedConfig:
-    """Load the configuration, or say why transformers alone cannot."""
+def read_config(files: ModelFiles) -> PreTrainedConfig:
+    """Read the configuration of a model.
+
+    Parameters
+    ----------
+    files
+        From `valuegraph.loading.find_files`.
+
+    Returns
+    -------
+    transformers.PreTrainedConfig
+        Its sizes, among others.
+
+    Raises
+    ------
+    ValueError
+        If transformers does not know the architecture, or it needs code of its own.
+    """
     told = json.loads((files.folder / "config.json").read_text(encoding="utf-8"))
     kind = told.get("model_type")
     if kind not in CONFIG_MAPPING:
