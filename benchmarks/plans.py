@@ -15,7 +15,8 @@ A second table tells where the prior of the graph helps, by simulation: to the o
 effects comes noise by role, as large against the effects as in the recorded answers of Gemma-2B-IT
 (1.1) and Llama3-8B-IT (1.3), or smaller; the plan is then judged by the effects without the noise.
 
-    python benchmarks/plans.py --csv plans.csv --prior-csv plans_prior.csv --cache FOLDER
+    python benchmarks/plans.py --csv plans.csv --cache FOLDER
+    python benchmarks/plans.py --measured 16 --prior-csv plans_prior.csv --cache FOLDER
 """
 
 from __future__ import annotations
@@ -238,8 +239,8 @@ def main() -> None:
     parser.add_argument("--organism", choices=ORGANISMS, action="append", help="default: both")
     parser.add_argument("--cache", type=Path, help="folder in which scores are kept")
     parser.add_argument("--roles", type=int, default=400, help="roles that the graph is found from")
-    parser.add_argument("--measured", type=int, default=16, help="roles that effects come from")
-    parser.add_argument("--held-out", type=int, default=12, help="roles that plans are tried on")
+    parser.add_argument("--measured", type=int, default=48, help="roles that effects come from")
+    parser.add_argument("--held-out", type=int, default=48, help="roles that plans are tried on")
     parser.add_argument("--csv", type=Path, help="where the table of verified plans is written")
     parser.add_argument("--prior-csv", type=Path, help="where the table on the prior is written")
     options = parser.parse_args()

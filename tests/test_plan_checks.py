@@ -14,7 +14,7 @@ from valuegraph.steering.action_effects import (
     measure_actions,
 )
 from valuegraph.steering.actions import feature_actions, shift_action, told_actions
-from valuegraph.steering.plan_checks import check_of_changes, figures, refine, verify
+from valuegraph.steering.plan_checks import carry_out, check_of_changes, figures, refine, verify
 from valuegraph.steering.plan_rivals import best_prompt, best_single
 from valuegraph.steering.plans import plan
 from valuegraph.steering.sae import load_sae
@@ -135,3 +135,21 @@ def test_the_summed_shift_is_the_combination_of_its_parts(human, inventory, bank
     )
     assert set(scores) == {NO_INTERVENTION, found.intervention.name, "parts"}
     assert np.allclose(scores["parts"], scores[found.intervention.name], atol=1e-4)
+
+
+def test_plans_of_other_targets_are_carried_out_together(human, inventory, bank, measured):
+    plans = {("SD", 1): plan(measured, {"SD": 0.4}), "PO down": plan(measured, {"PO": -0.4})}
+    roles = sample_roles(bank, 2, seed=4)
+    changes = carry_out(human, inventory, roles, plans)
+    assert list(changes) == list(plans)
+    alone = verify(human, inventory, roles, plans["PO down"]).table.set_index("value")["achieved"]
+    assert np.allclose(changes["PO down"].mean()[alone.index], alone, atol=1e-4)
+    with pytest.raises(ValueError, match="one kind of scores"):
+        carry_out(human, inventory, roles, {})
+
+
+def test_effects_as_a_table_are_those_of_the_frame(measured):
+    table = measured.table
+    wide = table.pivot(index="intervention", columns="value", values="effect")
+    assert np.allclose(wide.loc[measured.effect.index, measured.values], measured.effect)
+    assert (table["low"] < table["effect"]).all() and (table["effect"] < table["high"]).all()
