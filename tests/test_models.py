@@ -48,6 +48,14 @@ def test_a_saved_respondent_answers_as_before(respondent, saved, few_items):
     assert after.equals(before)
 
 
+def test_what_loads_in_a_blink_shows_no_bar_and_what_takes_long_does(saved, monkeypatch, capsys):
+    load_model(saved, device="cpu")
+    assert "Loading" not in capsys.readouterr().err
+    monkeypatch.setattr(models, "_LONG_WAIT", 0)
+    load_model(saved, device="cpu")
+    assert "Loading" in capsys.readouterr().err
+
+
 def test_a_respondent_knows_its_sizes(organism, gemma):
     assert (organism.width, organism.n_layers) == (40, 3)
     assert (gemma.width, gemma.n_layers) == (32, 3)

@@ -271,10 +271,14 @@ def test_ctrl_c_ends_with_a_line_on_how_to_go_on(tmp_path, whole, monkeypatch, c
         if len(blocks) == 3:
             signal.raise_signal(signal.SIGINT)
 
-    with monkeypatch.context() as patched:
-        patched.setattr(sweep, "write_block", interrupted)
-        with pytest.raises(KeyboardInterrupt):
+    # A process that was started in the background ignores the signal.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+            patched.setattr(sweep, "write_block", interrupted)
             run_sweep(small_sweep(), tmp_path / "run")
+    finally:
+        signal.signal(signal.SIGINT, before)
     told = " ".join(capsys.readouterr().err.split())
     assert "24 of 96 cells; missing: blocks 3-11; start again with the same settings" in told
     run_sweep(small_sweep(), tmp_path / "run", progress=False)

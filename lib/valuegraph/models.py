@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +21,7 @@ from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
+from transformers.utils import logging
 
 from valuegraph.loading import HUB_NAMES, ModelFiles, fetch_weights, find_files
 from valuegraph.memory import require_memory
@@ -37,6 +40,9 @@ __all__ = ["HUB_NAMES", "Respondent", "load_model", "read_config"]
 
 # What is true of every file that is read: it lies here, and no code comes with it.
 _SAFELY = {"local_files_only": True, "trust_remote_code": False}
+
+# Bytes of weights; loading as many takes about a second.
+_LONG_WAIT = 1e9
 
 _CODE_OF_ITS_OWN = (
     "{} can only be loaded by running code that comes with it (trust_remote_code), which this "
@@ -248,9 +254,10 @@ def _load_weights(
 ) -> PreTrainedModel:
     """Load the weights and put them on the device."""
     try:
-        model, report = AutoModelForCausalLM.from_pretrained(
-            files.folder, use_safetensors=True, output_loading_info=True, **_SAFELY, **options
-        )
+        with _bar_for_long_waits(files.folder):
+            model, report = AutoModelForCausalLM.from_pretrained(
+                files.folder, use_safetensors=True, output_loading_info=True, **_SAFELY, **options
+            )
         if "device_map" not in options:
             model = model.to(device)
     except RuntimeError as error:
@@ -269,6 +276,20 @@ def _load_weights(
             f"first {lost[0]}, and would be random; download or save the model again"
         )
     return model.eval()
+
+
+@contextmanager
+def _bar_for_long_waits(folder: Path) -> Iterator[None]:
+    """Let transformers show no progress bar where loading takes a blink."""
+    weights = sum(file.stat().st_size for file in folder.glob("*.safetensors"))
+    silenced = weights <= _LONG_WAIT and logging.is_progress_bar_enabled()
+    if silenced:
+        logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if silenced:
+            logging.enable_progress_bar()
 
 
 def _quantization(model: PreTrainedModel) -> str | None:
