@@ -177,6 +177,8 @@ def study(
                     "number": number,
                     "targets": one.name,
                     "n_targets": len(one.targets),
+                    "n_measured": FEW if way.startswith("2 roles") else measured_roles,
+                    "n_held_out": held_out,
                     "way": way,
                     "feasible": one.feasible,
                     "predicted_collateral": one.collateral,

@@ -46,9 +46,10 @@ def load_study(name: str) -> pd.DataFrame:
         (``high``), for several ``n``.
 
         ``"plans"`` has one row for each ``organism``, target (its ``number``, in words ``targets``
-        and the number of values ``n_targets``) and ``way`` to reach it: whether it was said to be
+        and the number of values ``n_targets``) and ``way`` to reach it: on how many roles effects
+        were measured (``n_measured``) and plans tried (``n_held_out``), whether it was said to be
         ``feasible``, with which ``predicted_collateral``, and the columns of
-        :class:`valuegraph.steering.plan_checks.PlanCheck`'s summary on other roles.
+        :class:`valuegraph.steering.plan_checks.PlanCheck`'s summary on the roles it was tried on.
 
         ``"plans_prior"`` has one row for each ``organism``, ``noise`` by role (as a share of an
         action's main effect), number of roles measured (``n_roles``) and ``prior``: over a number

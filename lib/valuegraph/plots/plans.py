@@ -192,6 +192,8 @@ def plot_prior_study(study: pd.DataFrame, *, noise: float) -> Figure:
     ValueError
         If a column is missing or the study lacks the noise.
     """
+    from matplotlib.ticker import LogLocator
+
     needed = ["organism", "noise", "n_roles", "prior", "usable", "median_collateral"]
     require_columns(study, needed, "study of the prior")
     if noise not in set(study["noise"]):
@@ -222,6 +224,8 @@ def plot_prior_study(study: pd.DataFrame, *, noise: float) -> Figure:
             ticks = sorted(shown["n_roles"].unique())
             axes.set(xscale="log", yscale="log", xlabel="roles measured", title=organism)
             axes.set_xticks(ticks, [f"{n:g}" for n in ticks])
+            axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axes.yaxis.set_major_formatter(lambda size, _: f"{size:g}")
             axes.minorticks_off()
         rows[0][0].set_ylabel("collateral at equal target")
         figure.legend(loc="outside lower center", ncols=4, frameon=False)
