@@ -38,12 +38,8 @@ from valuegraph.inventory import load_inventory
 from valuegraph.models import load_model
 from valuegraph.organisms.shipped import load_truth, organism_folder
 from valuegraph.roles import Role, load_role_bank, sample_roles
-from valuegraph.steering.action_effects import (
-    ask_scores,
-    effects_from_changes,
-    effects_from_scores,
-    measured_doses,
-)
+from valuegraph.steering.action_effects import effects_from_changes
+from valuegraph.steering.action_measuring import ask_scores, effects_from_scores, measured_doses
 from valuegraph.steering.actions import Action, feature_actions, told_actions
 from valuegraph.steering.effect_prior import fit_prior
 from valuegraph.steering.plan_checks import check_of_changes, figures, with_departure

@@ -8,11 +8,8 @@ from valuegraph.answers import NO_INTERVENTION
 from valuegraph.interventions import Shift, Told
 from valuegraph.organisms.shipped import load_check, organism_folder
 from valuegraph.roles import sample_roles
-from valuegraph.steering.action_effects import (
-    ask_scores,
-    effects_from_changes,
-    measure_actions,
-)
+from valuegraph.steering.action_effects import effects_from_changes
+from valuegraph.steering.action_measuring import ask_scores, measure_actions
 from valuegraph.steering.actions import feature_actions, shift_action, told_actions
 from valuegraph.steering.plan_checks import carry_out, check_of_changes, figures, refine, verify
 from valuegraph.steering.plan_rivals import best_prompt, best_single

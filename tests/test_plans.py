@@ -6,7 +6,8 @@ import pytest
 from scipy.optimize import linprog
 
 from valuegraph.interventions import Combination, Shift, Told
-from valuegraph.steering.action_effects import effects_from_changes, effects_from_scores
+from valuegraph.steering.action_effects import effects_from_changes
+from valuegraph.steering.action_measuring import effects_from_scores
 from valuegraph.steering.actions import Action, combine, shift_action, told_actions
 from valuegraph.steering.plans import plan
 

@@ -54,7 +54,7 @@ _HOMES = {
     "steering.choice": ("choose_features",),
     "steering.side_effects": ("predict_side_effects",),
     "steering.actions": ("feature_actions", "shift_action", "told_actions"),
-    "steering.action_effects": ("measure_actions",),
+    "steering.action_measuring": ("measure_actions",),
     "steering.effect_prior": ("fit_prior",),
     "steering.plans": ("plan",),
     "steering.plan_checks": ("carry_out", "refine", "verify"),

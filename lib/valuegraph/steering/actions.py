@@ -2,7 +2,7 @@
 
 A *shift* is dosed by a coefficient of either sign within its range: a multiple of a feature's
 decoder row, or of any other direction. What is *told* is told or not. What a unit of an action does
-is measured (`valuegraph.steering.action_effects`).
+is measured (`valuegraph.steering.action_measuring`).
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ import pandas as pd
 from scipy import stats
 
 from valuegraph.answers import NO_INTERVENTION
-from valuegraph.steering.action_effects import ask_scores
+from valuegraph.steering.action_measuring import ask_scores
 from valuegraph.steering.plans import Plan, plan
 
 if TYPE_CHECKING:

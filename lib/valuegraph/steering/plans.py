@@ -1,6 +1,6 @@
 """Plans: change some values by given amounts, and hold the others.
 
-A plan doses actions whose effects were measured (`valuegraph.steering.action_effects`). It meets
+A plan doses actions whose effects were measured (`valuegraph.steering.action_measuring`). It meets
 the targets as exactly as the actions' ranges allow, and among all ways to do so takes the one that
 is predicted to disturb the held values least (`valuegraph.steering.plan_programme`). Where it
 cannot meet them it says so, and why.
