@@ -22,6 +22,9 @@ endif
 # A benchmark has the machine to itself.
 CORES ?= $(shell $(PYTHON) -c 'import os; print(os.cpu_count())')
 
+# Processes that test at a time; each takes up to 2 GB.
+TESTERS ?= $(shell $(PYTHON) -c 'import os; print(min(4, os.cpu_count()))')
+
 BIN := .venv/bin
 READY := .venv/.installed
 CHECKS := .venv/.checks
@@ -51,6 +54,7 @@ book: export HF_HUB_DISABLE_PROGRESS_BARS = 1
 # Chapters that ask Gemma where it can be had ask an organism here, whoever builds the book.
 book: export HF_HUB_OFFLINE = 1
 book: $(READY) _build/.library  ## run every page and write the book to _build/html
+	$(BIN)/python scripts/run_pages.py _build/.jupyter_cache
 	$(BIN)/jupyter-book build . -n -W --keep-going
 	@echo "Open $(CURDIR)/_build/html/index.html"
 
@@ -70,7 +74,7 @@ $(CHECKS): $(READY)
 
 test: export HF_HUB_OFFLINE = 1
 test: lint  ## ruff, every test, every notebook
-	$(BIN)/pytest --nbmake --nbmake-timeout=600 tests notebooks book
+	$(BIN)/pytest -n $(TESTERS) --dist loadfile --nbmake --nbmake-timeout=600 tests notebooks book
 
 lint: $(READY)  ## ruff
 	$(BIN)/ruff check .
