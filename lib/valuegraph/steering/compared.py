@@ -55,7 +55,7 @@ def compare_pushes(
 
         - ``way``, ``value``;
         - ``effect``: mean change of the value itself, in the unit of the scores;
-        - ``others``: root mean square of the mean changes of the other values;
+        - ``others``: mean absolute value of the mean changes of the other values;
         - ``cosine`` between the mean changes of all values and what was expected; NaN if nothing
           changed;
         - ``norm``: length of the shift.
@@ -90,7 +90,7 @@ def compare_pushes(
                 "way": way,
                 "value": value,
                 "effect": mean[value],
-                "others": float(np.sqrt((mean.drop(value) ** 2).mean())),
+                "others": float(mean.drop(value).abs().mean()),
                 "cosine": float(mean @ axis / lengths) if lengths else np.nan,
                 "norm": float(np.linalg.norm(shift.vector)),
             }

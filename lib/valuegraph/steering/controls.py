@@ -153,7 +153,7 @@ def compare_controls(
         and with intervals (``<name>_low``, ``<name>_high``)
 
         - ``target``: mean change of the target, in log-odds;
-        - ``collateral``: root mean square of the mean changes of the other values, in log-odds.
+        - ``collateral``: mean absolute value of the mean changes of the other values, in log-odds.
           Noise adds to it, so that it is never quite 0;
         - ``cosine`` of the mean changes of all values with `truth`, turned the way in which the
           feature moves the target; NaN without truth;
@@ -238,7 +238,7 @@ def _figures(
     at = values.index(value)
     stacked = np.stack([change.to_numpy() for change in changes.values()], axis=1)
     means = resampled_mean(stacked, role_weights(len(stacked), draws, seed=seed))
-    collateral = np.sqrt((np.delete(means, at, axis=2) ** 2).mean(axis=2))
+    collateral = np.abs(np.delete(means, at, axis=2)).mean(axis=2)
     cosines = np.full(collateral.shape, np.nan)
     if truth is not None:
         way = np.sign(means[0, 0, at])

@@ -34,7 +34,7 @@ def standard_changes(scores: pd.DataFrame, spread: pd.Series) -> tuple[list[str]
     Raises
     ------
     ValueError
-        As :func:`valuegraph.steering.effects.changes_of_scores`.
+        As :func:`valuegraph.steering.changes.changes_of_scores`.
     """
     changes = changes_of_scores(scores)
     roles = next(iter(changes.values())).index
