@@ -90,7 +90,9 @@ def opened(request: pytest.FixtureRequest, browser: object) -> Iterator[Opened]:
     """One page, from disk, with the network off, once its formulas are drawn."""
     path, theme = request.param
     size = {"width": 1250, "height": 900}
-    context = browser.new_context(offline=True, color_scheme=theme, viewport=size)
+    context = browser.new_context(
+        offline=True, color_scheme=theme, viewport=size, reduced_motion="reduce"
+    )
     tab = context.new_page()
     tab.set_default_timeout(180_000)  # the page of the library is long, and the machine may be busy
     page = Opened(tab, path, theme)
