@@ -78,6 +78,8 @@ def test_every_slider_changes_the_picture(opened):
 def test_contrast_headings_and_names_are_those_of_wcag(opened):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="`make check-book`")
     opened.tab.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+    # What was folded away gets its colours only when it is painted.
+    opened.tab.evaluate("new Promise(r => requestAnimationFrame(() => requestAnimationFrame(r)))")
     # No preload: it would fetch style sheets, which a page on disk may not.
     only = {"type": "rule", "values": RULES}
     options = {"resultTypes": ["violations"], "runOnly": only, "preload": False}
