@@ -282,13 +282,12 @@ def _load_weights(
 def _bar_for_long_waits(folder: Path) -> Iterator[None]:
     """Let transformers show no progress bar where loading takes a blink."""
     weights = sum(file.stat().st_size for file in folder.glob("*.safetensors"))
-    silenced = weights <= _LONG_WAIT and logging.is_progress_bar_enabled()
-    if silenced:
+    if quiet := weights <= _LONG_WAIT and logging.is_progress_bar_enabled():
         logging.disable_progress_bar()
     try:
         yield
     finally:
-        if silenced:
+        if quiet:
             logging.enable_progress_bar()
 
 

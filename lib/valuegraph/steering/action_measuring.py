@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from valuegraph.answers import NO_INTERVENTION, score_answers
+from valuegraph.answers import NO_INTERVENTION
 from valuegraph.interventions import Intervention
 from valuegraph.steering.action_effects import ActionEffects, effects_from_changes
 from valuegraph.steering.actions import Action
+from valuegraph.steering.changes import scores_under
 
 if TYPE_CHECKING:
     from valuegraph.asking.prompts import PromptFormat
@@ -125,7 +126,5 @@ def ask_scores(
         fmt=fmt,
         progress=progress,
     )
-    scores = score_answers(answers, by=by)
-    if not interventions:
-        return {NO_INTERVENTION: scores}
+    scores = scores_under(answers, by=by)
     return {name: scores.loc[name] for name in scores.index.unique("intervention")}
