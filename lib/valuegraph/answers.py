@@ -1,6 +1,6 @@
-"""The table of answers, and the scores made from it.
+"""The table of answers, the scores made from it, and whether it is fit to draw a graph from.
 
-Answers are a tidy frame with one row per question put:
+Answers have one row per role, intervention, format and item:
 
 ============  =====  =============================================================================
 column        type   meaning
@@ -17,38 +17,37 @@ log_odds      float  log-odds of yes against no where the answer begins; NaN if 
 mass          float  probability of yes and no together in that place; NaN likewise
 ============  =====  =============================================================================
 
-Two more columns are there when they were asked for: ``prior`` (log-odds of yes to questions without
-content, subtracted from ``log_odds``) and ``text`` (what was generated).
+Two more columns are optional: ``prior`` (log-odds of yes to questions without content, subtracted
+from ``log_odds``) and ``text`` (what was generated).
 """
 
-from __future__ import annotations
+from dataclasses import dataclass
 
 import pandas as pd
 
 from valuegraph.tables import require_columns
 
-#: How tables name the cells in which nothing was shifted.
+#: How tables name cells without an intervention.
 NO_INTERVENTION = "none"
 
-COLUMNS = (
-    "model",
-    "role",
-    "intervention",
-    "format",
-    "value",
-    "item",
-    "key",
-    "answer",
-    "log_odds",
-    "mass",
-)
+COLUMNS = tuple("model role intervention format value item key answer log_odds mass".split())
 
-#: An answer is read at low mass where yes and no together are less probable than this: the model
-#: would more likely have said something else.
+#: An answer has low mass where the model would rather answer something else than yes or no.
 LOW_MASS = 0.5
 
-#: What a score can be made from, and the unit it is then told in.
+#: What scores are made from, and their unit.
 UNITS = {"log_odds": "log-odds", "answer": "share of yes less share of no"}
+
+# Rule, threshold and meaning of a failure. For comparison: organisms give .61, 1.4, 1.2, 0 and 0,
+# models with random weights .83 to 1, .04 to .43, .004 to .11, 1 and 0.
+_CHECKS = {
+    "same_answer": ("at most", 0.95, "nearly everything gets the same answer"),
+    "item_spread": ("at least", 0.5, "questions hardly move the answers"),
+    "role_spread": ("at least", 0.2, "roles hardly move the scores"),
+    "low_mass": ("at most", 0.25, "what is read is not what the model would say; generate answers"),
+    "unsure": ("at most", 0.25, "neither yes nor no; log-odds show more, or longer answers"),
+}
+_OF_ANSWERS = {"item_spread": 0.0, "role_spread": 0.05}  # thresholds of scores made by answer
 
 
 def score_answers(answers: pd.DataFrame, *, by: str = "log_odds") -> pd.DataFrame:
@@ -58,71 +57,134 @@ def score_answers(answers: pd.DataFrame, *, by: str = "log_odds") -> pd.DataFram
 
     Parameters
     ----------
-    answers
+    answers : pandas.DataFrame
         Answers of one model.
-    by
+    by : str
         ``"log_odds"``, or ``"answer"`` for the mean of ``key * answer``, which lies in [-1, 1] and
         counts an unsure answer as 0 (the score of Kang et al., 2025).
 
     Returns
     -------
     pandas.DataFrame
-        Scores, one row per role in order of appearance and one column per value. When
-        the answers hold several interventions, the index has the levels intervention and role.
-
-    Raises
-    ------
-    ValueError
-        If a column is missing, there are no answers or several models, `by` is neither of the two,
-        or log-odds are missing where the score is made from them.
+        Roles by values, in order of appearance. With several interventions the index has the
+        names intervention and role.
     """
-    if by not in UNITS:
-        raise ValueError(f"by is {by!r}; a score is made from {' or '.join(map(repr, UNITS))}")
-    _check(answers, by)
+    check_answers(answers, by)
     index = ["intervention", "role"] if answers["intervention"].nunique() > 1 else ["role"]
     keyed = answers.assign(score=answers["key"] * answers[by])
     scores = keyed.groupby([*index, "value"], sort=False)["score"].mean().unstack("value")
-    scores.columns.name = None
-    return scores[list(answers["value"].unique())]
+    return scores[list(answers["value"].unique())].rename_axis(columns=None)
 
 
 def yes_bias(answers: pd.DataFrame) -> pd.Series:
     """Liking for yes: mean log-odds of yes, positively and negatively keyed items weighing alike.
 
-    Parameters
-    ----------
-    answers
-        Answers of one model to items keyed both ways.
-
     Returns
     -------
     pandas.Series
         Log-odds by role, over all interventions in the answers.
-
-    Raises
-    ------
-    ValueError
-        As for `score_answers`, or if all items are keyed the same way, which confounds liking for
-        yes with the values.
     """
-    _check(answers, "log_odds")
+    check_answers(answers, "log_odds")
     if answers["key"].nunique() < 2:
-        raise ValueError(
-            f"all items are keyed {answers['key'].iloc[0]:+d}, so a liking for yes cannot be told "
-            "from the values; use an inventory keyed both ways"
-        )
+        raise ValueError("items keyed one way confound a liking for yes with the values.")
     by_key = answers.groupby(["role", "value", "key"], sort=False)["log_odds"].mean()
     return by_key.groupby(["role", "key"], sort=False).mean().groupby("role", sort=False).mean()
 
 
-def _check(answers: pd.DataFrame, column: str) -> None:
-    require_columns(answers, COLUMNS, "answers")
-    models = answers["model"].unique()
-    if len(models) > 1:
-        raise ValueError(f"answers of several models ({', '.join(models)}); score them one by one")
-    if answers[column].isna().any():
-        row = answers[answers[column].isna()].iloc[0]
+@dataclass(frozen=True, eq=False, repr=False)
+class SpreadVerdict:
+    """Whether answers are fit to draw a graph from, each figure beside its threshold.
+
+    Attributes
+    ----------
+    title : str
+        Who answered what.
+    checks : pandas.DataFrame
+        One row per check: ``figure`` (NaN where these answers cannot show it), ``rule`` (``"at
+        most"`` or ``"at least"``), ``threshold``, ``meaning`` (of a failure), ``passed``.
+    failed : tuple of str
+        Names of the checks that failed.
+    """
+
+    title: str
+    checks: pd.DataFrame
+    failed: tuple[str, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether no check failed."""
+        return not self.failed
+
+    def __repr__(self) -> str:
+        table = self.checks.drop(columns="meaning").to_string(float_format="{:.3g}".format)
+        return f"{self.title}: {'passed' if self.passed else 'failed'}\n\n{table}"
+
+
+def check_spread(answers: pd.DataFrame, *, by="log_odds", thresholds=None) -> SpreadVerdict:
+    """Check whether answers vary over items and roles, and are answers at all.
+
+    Whoever answers everything alike looks reliable, and rounding then decides about edges.
+
+    Parameters
+    ----------
+    answers : pandas.DataFrame
+        Answers of one model under one intervention.
+    by : str
+        What scores will be made from, ``"log_odds"`` or ``"answer"``.
+    thresholds : dict, optional
+        Other thresholds, by name of the check: ``same_answer`` (share of a role's commonest answer,
+        mean over roles), ``item_spread`` (standard deviation of a role's log-odds over items, mean
+        over roles and formats), ``role_spread`` (least standard deviation of a value's score over
+        roles), ``low_mass`` and ``unsure`` (shares of answers).
+    """
+    check_answers(answers, by, single=("model", "intervention"))
+    thresholds = {**(_OF_ANSWERS if by == "answer" else {}), **(thresholds or {})}
+    if not set(thresholds) <= set(_CHECKS):
+        raise ValueError(f"thresholds are {thresholds}; known are {', '.join(_CHECKS)}.")
+    scores = score_answers(answers, by=by)
+    spread = scores.std().where(scores.std() > 1e-9 * scores.abs().max(), 0.0)  # no rounding
+    kinds = answers.groupby("role")["answer"].value_counts(normalize=True)
+    figures = {
+        "same_answer": kinds.groupby("role").max().mean(),
+        "item_spread": answers.groupby(["role", "format"])["log_odds"].std().mean(),
+        "role_spread": spread.min(),
+        "low_mass": (answers["mass"].dropna() < LOW_MASS).mean(),
+        "unsure": (answers["answer"] == 0).mean(),
+    }
+    checks = pd.DataFrame(_CHECKS, index=["rule", "threshold", "meaning"]).T
+    checks["threshold"] = [thresholds.get(name, rule[1]) for name, rule in _CHECKS.items()]
+    flat = spread.index[spread < checks.loc["role_spread", "threshold"]]
+    checks.loc["role_spread", "meaning"] += f" of {', '.join(flat)}"
+    checks.insert(0, "figure", pd.Series(figures))
+    sign = checks["rule"].map({"at most": 1, "at least": -1})  # what is not known does not fail
+    checks["passed"] = ~(sign * (checks["figure"] - checks["threshold"]) > 0)
+    title = f"Spread of the answers of {answers['model'].iloc[0]}, {len(scores)} roles, by {by}"
+    return SpreadVerdict(title, checks, tuple(checks.index[~checks["passed"]]))
+
+
+def require_spread(answers: pd.DataFrame, *, by="log_odds", thresholds=None) -> pd.DataFrame:
+    """Return answers, or refuse those from which no graph should be drawn (see `check_spread`)."""
+    verdict = check_spread(answers, by=by, thresholds=thresholds)
+    failed = verdict.checks.loc[list(verdict.failed)].itertuples()
+    reasons = [
+        f"{c.Index} {c.figure:.3g}, not {c.rule} {c.threshold:g} ({c.meaning})" for c in failed
+    ]
+    if reasons:
         raise ValueError(
-            f"{column} is missing, first for role {row['role']!r}, item {row['item']!r}; "
-            "ask again, drop those answers, or score generated answers with by='answer'"
+            f"no graph should be drawn from these answers of {answers['model'].iloc[0]}: "
+            f"{'; '.join(reasons)}. Vary the roles, or set thresholds={{...}}."
         )
+    return answers
+
+
+def check_answers(answers: pd.DataFrame, by: str, *, single=("model",)) -> None:
+    """Refuse answers without what `by` names, or of several models (or others of `single`)."""
+    require_columns(answers, COLUMNS, "answers")
+    if by not in UNITS:
+        raise ValueError(f"by is {by!r}; use {' or '.join(map(repr, UNITS))}.")
+    for column in single:
+        if answers[column].nunique() > 1:
+            raise ValueError(f"answers of several {column}s; take one at a time.")
+    if answers[by].isna().any():
+        cell = dict(answers.loc[answers[by].isna(), ["role", "item"]].iloc[0])
+        raise ValueError(f"{by} is missing for {cell}; use by='answer' for generated answers.")

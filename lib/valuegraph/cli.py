@@ -1,135 +1,121 @@
-"""Command line: ask models, train and check organisms, reproduce the paper's figures."""
+"""Command line: ask a model, tell how far that is, score the answers."""
 
-from __future__ import annotations
-
-import json
+import re
 import warnings
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from typer import Argument, Exit, Option, Typer, echo
 
-from valuegraph.console import console, say
-from valuegraph.runs.commands import runs_app
+import valuegraph as vg  # lazily: only asking needs torch
+from valuegraph.answers import NO_INTERVENTION, UNITS, check_spread, score_answers
+from valuegraph.inventory import load_inventory, read_inventory
+from valuegraph.prompts import PromptFormat
+from valuegraph.roles import load_role_bank, read_roles, sample_personas, sample_roles
+from valuegraph.run_folder import read_manifest, read_run, run_status, write_whole
 
-app = typer.Typer(
-    help="Causal value graphs of language models.", no_args_is_help=True, add_completion=False
-)
-organism_app = typer.Typer(help="Train and check organisms.", no_args_is_help=True)
-app.add_typer(runs_app)
-app.add_typer(organism_app, name="organism")
+app = Typer(help="Causal value graphs.", no_args_is_help=True, add_completion=False)
+
+#: How the instruction names the two answers, by the word of the option.
+ORDERS = {"yes-first": (True,), "no-first": (False,), "both": (True, False)}
+
+say = partial(echo, err=True)  # standard output stays free for results
+_Run = Annotated[Path, Argument(help="Folder of the run.", show_default=False)]
 
 
 def main() -> None:
-    """Run the command line; bad input ends in one line, not in a traceback."""
-    warnings.showwarning = _say_warning
+    """Run the command line: 2 is wrong input, 1 trouble on the way, both told in one line."""
+    warnings.showwarning = lambda message, *place: say(f"warning: {message}")
     try:
         app()
-    except (ValueError, OSError, MemoryError, ImportError) as error:
+    except (ValueError, OSError, MemoryError, ImportError, RuntimeError) as error:
         say(f"error: {error}")
-        raise SystemExit(1) from error
+        wrong_input = isinstance(error, ValueError | FileNotFoundError | FileExistsError)
+        raise SystemExit(2 if wrong_input else 1) from error
 
 
 @app.command()
-def reproduce(
-    model: Annotated[str, typer.Option(help="gemma or llama: whose recorded scores.")],
-    out: Annotated[Path, typer.Option(help="JSON file to write.")],
+def elicit(
+    model: Annotated[str, Option(help="Short name, hub name or folder.")],
+    out: Annotated[Path, Option(help="Folder for the answers; started again, it goes on.")],
+    inventory: Annotated[str, Option(help="A name, or a CSV file of your own.")] = "schwartz10",
+    roles: Annotated[int | None, Option(help="How many roles to draw.")] = None,
+    seed: Annotated[int, Option(help="Of the draw.")] = 0,
+    role_kind: Annotated[str, Option(help="life (facts of a life) or persona.")] = "life",
+    roles_file: Annotated[Path | None, Option(help="CSV file (name, text) of own roles.")] = None,
+    mode: Annotated[str, Option(help="logit or generate.")] = "logit",
+    wording: Annotated[list[str] | None, Option(help="answer, say, reply; repeatable.")] = None,
+    order: Annotated[str, Option(help="yes-first, no-first or both.")] = "yes-first",
+    layout: Annotated[str, Option(help="chat, kang-plain or kang-headers.")] = "chat",
+    think: Annotated[bool | None, Option(help="Ask for a thought; default if generated.")] = None,
+    prior: Annotated[bool, Option("--prior", help="Subtract the liking for yes.")] = False,
+    max_new_tokens: Annotated[int, Option(help="Longest generated answer.")] = 100,
+    shard: Annotated[str, Option(help="i/n: answer the i-th of n parts only.")] = "1/1",
+    jobs: Annotated[int, Option(help="Processes; each loads the model.")] = 1,
+    device: Annotated[str | None, Option(help="cpu, cuda, cuda:1, ...")] = None,
+    dtype: Annotated[str | None, Option(help="float32, bfloat16 or float16.")] = None,
+    quantize: Annotated[str | None, Option(help="8bit or 4bit, on a GPU.")] = None,
+    revision: Annotated[str | None, Option(help="Commit of the hub.")] = None,
+    batch_tokens: Annotated[int | None, Option(help="Tokens run at a time.")] = None,
+    threads: Annotated[int | None, Option(help="Of each process; 1 in a new folder.")] = None,
+    block_size: Annotated[int, Option(help="Cells (roles, interventions) in a file.")] = 16,
 ) -> None:
-    """Recompute the published figures of Kang et al. (2025) from the recorded scores."""
-    from valuegraph.paper import reproduce as reproduce_figures
+    """Ask a model every question in every role; killed, it goes on where it was."""
+    if (roles is None) == (roles_file is None):
+        raise ValueError("give either --roles (how many to draw) or --roles-file")
+    if not re.fullmatch(r"\d+/\d+", shard):
+        raise ValueError(f"shard {shard!r} is not of the form i/n; 2/4 is the second of four")
+    kinds = {"life": partial(sample_roles, load_role_bank()), "persona": sample_personas}
+    for option, word, known in (("order", order, ORDERS), ("kind of roles", role_kind, kinds)):
+        if word not in known:
+            raise ValueError(f"unknown {option} {word!r}; known are {', '.join(known)}")
+    think = mode == "generate" if think is None else think
+    words = [(word, first) for word in wording or ["answer"] for first in ORDERS[order]]
+    formats = [PromptFormat(word, first, think, layout) for word, first in words]
+    own = inventory.lower().endswith(".csv") or Path(inventory).is_file()
+    asked = read_inventory(inventory) if own else load_inventory(inventory)
+    drawn = read_roles(roles_file) if roles_file else kinds[role_kind](roles, seed=seed)
+    source, seeds = (model, device, dtype, quantize, revision), () if roles_file else (seed,)
+    how = dict(mode=mode, prior=prior, max_new_tokens=max_new_tokens, block_size=block_size)
+    sweep = vg.Sweep(source, asked, drawn, formats=formats, seeds=seeds, **how)
+    where = dict(n_jobs=jobs, batch_tokens=batch_tokens, threads=threads)
+    try:
+        say(vg.run_sweep(sweep, out, shard=tuple(map(int, shard.split("/"))), **where))
+    except KeyboardInterrupt:
+        raise Exit(130) from None
 
-    _write_json(reproduce_figures(model), out)
+
+@app.command()
+def status(run: _Run) -> None:
+    """Tell how far a run is."""
+    say(run_status(run))
 
 
-@organism_app.command()
-def train(
-    scm: Annotated[str, typer.Option(help="human, alien, or the JSON file of a structural model.")],
-    out: Annotated[Path, typer.Option(help="Folder for the model; training resumes in it.")],
-    seed: Annotated[int, typer.Option(help="Of weights and dialogues.")] = 0,
-    plain: Annotated[bool, typer.Option(help="Train without interchange.")] = False,
-    steps: Annotated[int | None, typer.Option(help="Optimiser steps.")] = None,
+@app.command()
+def scores(
+    run: _Run,
+    out: Annotated[Path, Option(help="CSV file: a row for each role, a column a value.")],
+    by: Annotated[str | None, Option(help="log_odds, or answer (if generated).")] = None,
+    partial: Annotated[bool, Option("--partial", help="Take what is there.")] = False,
+    flat: Annotated[bool, Option("--flat", help="Score even what hardly varies.")] = False,
 ) -> None:
-    """Train an organism on a structural model; interrupted, it goes on where it was."""
-    from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    from valuegraph.organisms.building import build_organism
-    from valuegraph.organisms.recipe import PLAIN_RECIPE, TrainingRecipe
-    from valuegraph.organisms.scm import StructuralModel
-    from valuegraph.organisms.structures import STRUCTURES
-
-    if scm not in STRUCTURES and not Path(scm).is_file():
-        raise ValueError(
-            f"no structure {scm!r}: give {' or '.join(STRUCTURES)}, or a file that "
-            "StructuralModel.save wrote"
-        )
-    structure = STRUCTURES[scm]() if scm in STRUCTURES else StructuralModel.load(scm)
-    recipe = replace(PLAIN_RECIPE if plain else TrainingRecipe(), seed=seed)
-    if steps is not None:
-        recipe = replace(recipe, steps=steps)
-    columns = (
-        *Progress.get_default_columns()[:2],
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        TextColumn(
-            "unexplained: plain {task.fields[plain]:.3f}, swapped {task.fields[swapped]:.3f}"
-        ),
-    )
-    with Progress(*columns, console=console) as progress:
-        task = progress.add_task("training", total=recipe.steps, plain=1.0, swapped=1.0)
-        build_organism(
-            structure,
-            recipe,
-            out,
-            report=lambda step, unexplained: progress.update(task, completed=step, **unexplained),
-            stage=say,
-        )
-
-
-@organism_app.command()
-def check(
-    name: Annotated[str, typer.Argument(help="A shipped organism, or a folder that train wrote.")],
-    json_file: Annotated[Path, typer.Option("--json", help="JSON file to write.")],
-    seeds: Annotated[int, typer.Option(min=1, help="Seeds of the recovery check.")] = 10,
-) -> None:
-    """Measure an organism afresh; its card is written from these figures."""
-    from valuegraph.models import load_model
-    from valuegraph.organisms.check import check_organism
-    from valuegraph.organisms.examined import examine
-    from valuegraph.organisms.shipped import find_organism, load_training_record, load_truth
-
-    folder, truth, record = find_organism(name), load_truth(name), load_training_record(name)
-    figures = check_organism(
-        examine(load_model(name), truth, record),
-        sae_folder=folder / "sae" if record["recipe"]["interchange"] else None,
-        seeds=range(seeds),
-        report=say,
-    )
-    _write_json(figures, json_file)
-
-
-@organism_app.command()
-def card(
-    name: Annotated[str, typer.Argument(help="A shipped organism, or a folder that train wrote.")],
-    figures: Annotated[Path, typer.Option(help="JSON file that check wrote.")],
-) -> None:
-    """Write an organism's card (README.md beside the weights) from the figures of a check."""
-    from valuegraph.organisms.card import write_card
-    from valuegraph.organisms.shipped import find_organism
-
-    measured = json.loads(figures.read_text(encoding="utf-8"))
-    say(f"wrote {write_card(find_organism(name), name, measured)}")
-
-
-def _write_json(content: dict, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    say(f"wrote {path}")
-
-
-def _say_warning(message: Warning | str, category: type[Warning], *place: object) -> None:
-    """Tell a warning without the line of code from which it comes."""
-    say(f"warning: {message}")
+    """Score the values of every role of a run; answers unfit for a graph are refused."""
+    if re.fullmatch(r"manifest\.json|answers-\d{6}\.parquet", out.name):
+        raise ValueError(f"{out} is named like a file of a run; name another for the scores")
+    by = by or ("answer" if read_manifest(run)["asked"]["mode"] == "generate" else "log_odds")
+    answers = read_run(run, partial=partial)
+    unshifted = answers[answers["intervention"] == NO_INTERVENTION]
+    # A part of a run may lack formats of some roles, and one role says nothing about spread.
+    if run_status(run).complete and not flat and unshifted["role"].nunique() > 1:
+        if failed := ", ".join(check_spread(unshifted, by=by).failed):
+            raise ValueError(
+                f"no graph should be drawn from these answers: {failed}; or use --flat"
+            )
+    table = score_answers(answers, by=by)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(out, table.to_csv().encode())
+    say(f"wrote {out}: scores of {len(table)} roles in {UNITS[by]}")
 
 
 if __name__ == "__main__":

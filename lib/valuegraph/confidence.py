@@ -1,52 +1,48 @@
 """How firm a graph is: frequencies of edges, arrows and ancestors over resampled roles.
 
-A resample draws as many roles with replacement, and the search is run on each. What comes out in
-most of them hangs on no single role. The same is done where every dependence has been removed: the
-null, which says how many edges would look as firm by chance.
+What comes out in most resamples hangs on no single role. The same is done where every dependence
+has been removed: the null, which says how many edges would look as firm by chance.
 """
 
-from __future__ import annotations
-
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from joblib import Parallel, delayed
+from rich.progress import track
 
-from valuegraph.checks import SMALLEST_SPREAD
-from valuegraph.discovery import Graph, check_options, graph_of, problem_of, require_rows_for
-from valuegraph.graphs.orientation import reachable, without_cycles
-from valuegraph.search.contexts import ContextProblem
-from valuegraph.search.problem import Problem
-from valuegraph.search.resampling import count_resamples
+from valuegraph import discovery
+from valuegraph.contexts import correlation_within
+from valuegraph.discovery import MIN_EIGENVALUE
+from valuegraph.graph import CIRCLE, HEAD, NONE, TAIL, ValueGraph, marks_of
+from valuegraph.pc import reachable, turned
+from valuegraph.tables import require_whole
+
+CHUNK = 50  # resamples searched together: fixed, so that results do not hang on the workers
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Confidence:
-    """Frequencies over the resamples of one set of scores.
+    """Frequencies over resamples.
 
     Attributes
     ----------
-    values
+    values : tuple of str
         Names of the ``d`` values.
-    adjacencies
+    adjacencies : numpy.ndarray
         Share of resamples with an edge, ``(d, d)``, symmetric.
-    directions
+    directions : numpy.ndarray
         Share of all resamples with the arrow ``i -> j``, ``(d, d)``.
-    heads
-        Share of all resamples whose edge of i and j has a head at j, ``(d, d)``. Equal to
-        ``directions`` but for FCI.
-    ancestors
+    heads : numpy.ndarray
+        Share of all resamples whose edge of i and j has a head at j, ``(d, d)``.
+    ancestors : numpy.ndarray
         Share of resamples in which a path of arrows leads from i to j, ``(d, d)``.
-    null
+    null : numpy.ndarray
         Adjacencies of the null, ``(null_draws, d, d)``: each draw has no dependence between values
-        and is resampled ``null_resamples`` times.
-    facts
-        What there is to tell of the rows: their number ``n``; with contexts ``n_effective``.
-    n_resamples, null_resamples
-        Number of resamples, and of resamples of each draw of the null.
-    alpha, method, seed
-        What the search was called with, and the seed of the resamples.
+        and is resampled.
+    info : Mapping
+        ``method``, ``alpha``, ``n``, ``n_resamples``, ``seed``; with contexts ``n_effective``.
     """
 
     values: tuple[str, ...]
@@ -55,12 +51,7 @@ class Confidence:
     heads: np.ndarray
     ancestors: np.ndarray
     null: np.ndarray
-    facts: Mapping[str, object]
-    n_resamples: int
-    null_resamples: int
-    alpha: float
-    method: str
-    seed: int
+    info: Mapping[str, object]
 
     def table(self) -> pd.DataFrame:
         """Return one row per pair that ever had an edge, the firmest first.
@@ -69,226 +60,133 @@ class Confidence:
         -------
         pandas.DataFrame
             Columns ``a``, ``b``, ``edge``, ``a_to_b``, ``b_to_a`` (shares of resamples with the
-            edge and each arrow), ``a_before_b``, ``b_before_a`` (shares in which one is an ancestor
-            of the other).
+            edge and each arrow), ``a_before_b``, ``b_before_a`` (one is an ancestor of the other).
         """
-        pairs = np.argwhere(np.triu(self.adjacencies, 1) > 0)
-        rows = [
-            {
-                "a": self.values[i],
-                "b": self.values[j],
-                "edge": self.adjacencies[i, j],
-                "a_to_b": self.directions[i, j],
-                "b_to_a": self.directions[j, i],
-                "a_before_b": self.ancestors[i, j],
-                "b_before_a": self.ancestors[j, i],
-            }
-            for i, j in pairs
-        ]
-        columns = ["a", "b", "edge", "a_to_b", "b_to_a", "a_before_b", "b_before_a"]
-        table = pd.DataFrame(rows, columns=columns)
-        return table.sort_values(["edge", "a", "b"], ascending=[False, True, True]).reset_index(
-            drop=True
-        )
+        i, j = np.nonzero(np.triu(self.adjacencies))
+        names, arrows, before = np.array(self.values), self.directions, self.ancestors
+        columns = {"a": names[i], "b": names[j], "edge": self.adjacencies[i, j]}
+        columns |= {"a_to_b": arrows[i, j], "b_to_a": arrows[j, i]}
+        columns |= {"a_before_b": before[i, j], "b_before_a": before[j, i]}
+        order = ["edge", "a", "b"], [False, True, True]
+        return pd.DataFrame(columns).sort_values(order[0], ascending=order[1], ignore_index=True)
 
-    def graph(self, *, threshold: float = 0.8) -> Graph:
-        """Return what was found in at least that share of the resamples.
-
-        Edges at or above the threshold are kept; of these, marks are set where the arrow (FCI: the
-        head, the tail) is at or above it among all resamples, and the rest stays open.
+    def graph(self, *, threshold: float = 0.8) -> ValueGraph:
+        """Return what at least that share of the resamples has.
 
         Parameters
         ----------
-        threshold
-            Share of resamples, above one half and at most 1.
+        threshold : float
+            Share of resamples, above one half and at most 1. Of the edges at or above it, those
+            have a direction whose arrow (FCI: head) is at or above it among all resamples.
 
         Returns
         -------
-        ValueGraph or PartialAncestralGraph
+        ValueGraph
             ``info`` holds ``threshold``, ``n_resamples``, ``null_edges`` and ``null_sd`` at this
             threshold, ``edge_frequency``, and ``cycles``: arrows that lost their direction because
             the firm arrows closed a cycle.
-
-        Raises
-        ------
-        ValueError
-            If the threshold is out of its range.
         """
         if not 0.5 < threshold <= 1:
             raise ValueError(f"threshold must lie above 0.5 and at most at 1, got {threshold!r}")
-        level = threshold - 1e-9  # a share such as .8 may fall short by rounding
-        skeleton = self.adjacencies >= level
-        heads, directed = self.heads >= level, self.directions >= level
-        adjacency = skeleton & ~directed.T
-        cleared = without_cycles(adjacency)
-        lost = directed & cleared & cleared.T
-        directed = directed & ~lost
-        if self.method == "fci":
-            reach = reachable(directed)
-            heads = (heads & ~(heads & heads.T & (reach | reach.T))) | directed
-        else:
-            heads = directed
-        info: dict[str, object] = {
-            "method": self.method,
-            "alpha": self.alpha,
-            **self.facts,
-            "threshold": threshold,
-            "n_resamples": self.n_resamples,
-        }
+        least = threshold - 1e-9  # a share such as .8 may fall short by rounding
+        skeleton, directed = self.adjacencies >= least, self.directions >= least
+        lost = directed & reachable(directed).T
+        directed &= ~lost
+        marks = marks_of(skeleton & ~directed.T)
+        if self.info["method"] == "fci":
+            heads = directed | ((self.heads >= least) & ~reachable(directed).T)
+            marks = np.where(heads, HEAD, np.where(skeleton, CIRCLE, NONE))
+            marks[directed.T] = TAIL
+        info = {**self.info, "threshold": threshold, "cycles": int(lost.sum())}
         if len(self.null):
-            edges = (self.null >= level).sum(axis=(1, 2)) / 2
+            edges = (self.null >= least).sum(axis=(1, 2)) / 2
             info |= {"null_edges": float(edges.mean()), "null_sd": float(edges.std())}
-        info |= {
-            "seed": self.seed,
-            "cycles": int(lost.sum()),
-            "edge_frequency": {
-                (self.values[i], self.values[j]): float(self.adjacencies[i, j])
-                for i, j in np.argwhere(np.triu(skeleton))
-            },
+        info["edge_frequency"] = {
+            (self.values[i], self.values[j]): float(self.adjacencies[i, j])
+            for i, j in np.argwhere(np.triu(skeleton))
         }
-        return graph_of(self.values, skeleton, directed, heads, method=self.method, info=info)
+        return ValueGraph(self.values, marks, info)
 
     def __repr__(self) -> str:
         return f"<Confidence over {len(self.values)} values; {self.graph().caption}>"
 
 
 def bootstrap(
-    scores: pd.DataFrame,
+    data: pd.DataFrame | discovery.Correlations,
     *,
-    method: str = "pc",
-    alpha: float = 0.01,
-    tiers: Sequence[Sequence[str]] | None = None,
-    contexts: bool = False,
     n_resamples: int = 500,
     null_draws: int = 20,
     null_resamples: int = 50,
     seed: int = 0,
     n_jobs: int = 1,
-    min_spread: float = SMALLEST_SPREAD,
     progress: bool = False,
+    **options,
 ) -> Confidence:
     """Search resamples of the roles and count edges, arrows and ancestors.
 
     Parameters
     ----------
-    scores, method, alpha, tiers, contexts
-        As in :func:`valuegraph.discovery.discover`.
-    n_resamples
+    data : pandas.DataFrame or Correlations
+        As for :func:`valuegraph.discovery.discover`. Resamples of correlations are drawn, as those
+        of normal rows.
+    n_resamples : int
         Number of resamples.
-    null_draws, null_resamples
-        How many times dependence is removed, and how often each draw is resampled; 0 draws for no
-        null.
-    seed
-        Seed of everything. Each resample has a seed of its own that follows from it, so that
-        neither the number of workers nor the order of the columns changes anything.
-    n_jobs
+    null_draws, null_resamples : int
+        How often dependence is removed, and how often each draw is resampled; 0 draws: no null.
+    seed : int
+        Seed of everything. Neither workers nor the order of the columns change anything.
+    n_jobs : int
         Number of parallel workers (joblib; -1 for all cores).
-    min_spread
-        As in :func:`valuegraph.discovery.discover`.
-    progress
+    progress : bool
         Show a progress bar.
-
-    Raises
-    ------
-    ValueError
-        As in :func:`valuegraph.discovery.discover`, or if a number is out of its range.
+    **options
+        ``method``, ``alpha``, ``tiers``, ``contexts`` and ``min_spread`` of
+        :func:`valuegraph.discovery.discover`.
 
     References
     ----------
     Friedman, N., Goldszmidt, M., Wyner, A. (1999). Data analysis with Bayesian networks: a
     bootstrap approach. UAI 15.
     """
-    check_options(method, alpha, null_draws, tiers)
-    problem = problem_of(
-        scores, method=method, tiers=tiers, contexts=contexts, min_spread=min_spread
-    )
-    return _confidence(
-        problem,
-        method=method,
-        alpha=alpha,
-        n_resamples=n_resamples,
-        null_draws=null_draws,
-        null_resamples=null_resamples,
-        seed=seed,
-        n_jobs=n_jobs,
-        progress=progress,
-    )
+    names, place, sample, n, run, info = discovery.prepared(data, **options)
+    require_whole(n_resamples, 1, "n_resamples")
+    require_whole(null_draws, 0, "null_draws")
+    require_whole(null_resamples, 1, "null_resamples")
+    own, nulls = np.random.SeedSequence(seed).spawn(2)
+    tasks = [(0, sample, own.spawn(n_resamples))]
+    for number, null_seed in enumerate(nulls.spawn(null_draws), start=1):
+        draw_seed, resample_seed = null_seed.spawn(2)
+        null = discovery.independent(sample, n, np.random.default_rng(draw_seed))
+        tasks.append((number, null, resample_seed.spawn(null_resamples)))
+    jobs = [(k, x, s[i : i + CHUNK]) for k, x, s in tasks for i in range(0, len(s), CHUNK)]
+    counted = (delayed(_counted)(each, seeds, n, run) for _, each, seeds in jobs)
+    done = Parallel(n_jobs=n_jobs, return_as="generator")(counted)
+    totals = np.zeros((1 + null_draws, 4, len(names), len(names)))
+    steps = track(done, "resampling", len(jobs), disable=not progress)
+    for (number, *_), counts in zip(jobs, steps, strict=True):
+        totals[number] += counts
+    p = sample.shape[-1]
+    totals[1:, :, p:] = totals[1:, :, :, p:] = 0  # the null is one of values
+    totals = totals[:, :, place][:, :, :, place]
+    info |= {"n_resamples": n_resamples, "seed": seed}
+    return Confidence(names, *totals[0] / n_resamples, totals[1:, 0] / null_resamples, info)
 
 
-def bootstrap_from_correlation(
-    correlation: pd.DataFrame,
-    n: int,
-    *,
-    method: str = "pc",
-    alpha: float = 0.01,
-    tiers: Sequence[Sequence[str]] | None = None,
-    n_resamples: int = 500,
-    null_draws: int = 20,
-    null_resamples: int = 50,
-    seed: int = 0,
-    n_jobs: int = 1,
-    progress: bool = False,
-) -> Confidence:
-    """Do the same where only correlations are known: resamples are drawn, not taken.
-
-    A resample is the correlation matrix of ``n`` normal rows whose correlations are those given (a
-    parametric bootstrap). Parameters are those of :func:`bootstrap` and of
-    :func:`valuegraph.discovery.discover_from_correlation`.
-
-    Raises
-    ------
-    ValueError
-        As in those two.
-    """
-    check_options(method, alpha, null_draws, tiers)
-    require_rows_for(method)
-    problem = Problem.from_correlation(correlation, n, tiers)
-    return _confidence(
-        problem,
-        method=method,
-        alpha=alpha,
-        n_resamples=n_resamples,
-        null_draws=null_draws,
-        null_resamples=null_resamples,
-        seed=seed,
-        n_jobs=n_jobs,
-        progress=progress,
-    )
+def _counted(sample, seeds, n, run) -> np.ndarray:
+    """Search one resample per seed; return counts of edges, arrows, heads, ancestors."""
+    marks, _ = run([_resampled(sample, n, np.random.default_rng(seed)) for seed in seeds])
+    directed = (marks == HEAD) & (turned(marks) == TAIL)
+    parts = (marks > 0, directed, marks == HEAD, reachable(directed))
+    return np.stack([part.sum(axis=0) for part in parts]).astype(float)
 
 
-def _confidence(
-    problem: Problem | ContextProblem,
-    *,
-    method: str,
-    alpha: float,
-    n_resamples: int,
-    null_draws: int,
-    null_resamples: int,
-    seed: int,
-    n_jobs: int,
-    progress: bool,
-) -> Confidence:
-    """Count over resamples; frequencies stand in the order in which the values were given."""
-    counts = count_resamples(
-        problem,
-        method=method,
-        alpha=alpha,
-        n_resamples=n_resamples,
-        null_draws=null_draws,
-        null_resamples=null_resamples,
-        seed=seed,
-        n_jobs=n_jobs,
-        progress=progress,
-    )
-    counts = counts[:, :, problem.place][:, :, :, problem.place]
-    return Confidence(
-        problem.given,
-        *(counts[0] / n_resamples),
-        counts[1:, 0] / null_resamples,
-        problem.facts,
-        n_resamples,
-        null_resamples,
-        alpha,
-        method,
-        seed,
-    )
+def _resampled(sample, n, rng) -> np.ndarray:
+    """Draw as many roles with replacement, again if some values come out dependent."""
+    if sample.ndim == 2:
+        return discovery.draw_correlations(sample, n, draws=1, rng=rng)[0]
+    for _ in range(20):
+        drawn = sample[rng.integers(len(sample), size=len(sample))]
+        constant = (drawn == drawn[0]).all(axis=(0, 1)).any()
+        if not constant and np.linalg.eigvalsh(correlation_within(drawn))[0] >= MIN_EIGENVALUE:
+            return drawn
+    raise ValueError(f"resamples of {len(sample)} roles are linearly dependent; ask more roles")

@@ -1,41 +1,67 @@
 """From scores to a graph: causal discovery whose result is always sound, and carries its null.
 
 The unit of independence is the role: one row of scores, one role. Every test is Fisher's z on a
-partial correlation, so all that a search sees of the data are the correlations and the number of
-rows. That is why :func:`discover_from_correlation` can treat people, of whom only correlations are
-public, exactly as :func:`discover` treats a model.
+partial correlation, so that people, of whom only correlations are public, can be treated exactly
+as a model is.
 
-========== ============================================================ =========================
-method     what it assumes beyond linear effects                        what it returns
-========== ============================================================ =========================
-pc         no hidden common causes; arrows where all tests agree        ``ValueGraph``
-pc-plain   the same; arrows hang on single tests, often wrongly         ``ValueGraph``
-fci        hidden common causes are allowed for                         ``PartialAncestralGraph``
-ges        no hidden common causes; one score for the whole graph       ``ValueGraph``
-lingam     no hidden common causes, noise that is not normal            ``ValueGraph``, a DAG
-========== ============================================================ =========================
+======== ========================================================== ===========
+method   what it assumes beyond linear effects                      edges
+======== ========================================================== ===========
+pc       no hidden common causes; arrows where all tests agree      CPDAG
+pc-plain the same; arrows hang on single tests, often wrongly       CPDAG
+fci      hidden common causes are allowed for                       PAG
+ges      no hidden common causes; one score for the whole graph     CPDAG
+lingam   no hidden common causes, noise that is not normal          DAG
+======== ========================================================== ===========
 """
 
-from __future__ import annotations
-
+import math
 from collections.abc import Sequence
-from dataclasses import replace
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from functools import partial
+from io import StringIO
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_bool_dtype, is_numeric_dtype
+from scipy.special import chdtri
 
-from valuegraph.checks import SMALLEST_SPREAD
-from valuegraph.graphs.graph import ValueGraph
-from valuegraph.graphs.pag import CIRCLE, HEAD, NONE, TAIL, PartialAncestralGraph
-from valuegraph.search.contexts import ContextProblem
-from valuegraph.search.methods import NEEDS_ROWS, SEARCHES, WITHOUT_TIERS
-from valuegraph.search.problem import Problem
+from valuegraph import pc
+from valuegraph.contexts import correlation_within, pooled_rows, search_contexts
+from valuegraph.correlations import as_correlation
+from valuegraph.graph import CIRCLE, HEAD, NONE, TAIL, ValueGraph, marks_of
+from valuegraph.tables import require_whole
 
-Graph = ValueGraph | PartialAncestralGraph
+#: Least standard deviation of scores over roles, in log-odds, or share of yes less share of no. The
+#: least in the answers recorded by Kang et al. (2025) is .16; random weights can give .005.
+MIN_SPREAD = 0.05
+#: A correlation matrix with a smaller eigenvalue counts as singular.
+MIN_EIGENVALUE = 1e-8
+
+
+@dataclass(frozen=True, eq=False)
+class Correlations:
+    """Correlations of values, and the number of independent rows behind them.
+
+    Attributes
+    ----------
+    matrix : pandas.DataFrame
+        Symmetric, positive definite, the same values on both sides.
+    n : int
+        Number of rows.
+    """
+
+    matrix: pd.DataFrame
+    n: int
+
+    def __post_init__(self) -> None:
+        check_correlations(self.matrix)
+        require_whole(self.n, len(self.matrix) + 2, "n, the number of independent rows,")
 
 
 def discover(
-    scores: pd.DataFrame,
+    data: pd.DataFrame | Correlations,
     *,
     method: str = "pc",
     alpha: float = 0.01,
@@ -43,220 +69,278 @@ def discover(
     contexts: bool = False,
     null_draws: int = 20,
     seed: int = 0,
-    min_spread: float = SMALLEST_SPREAD,
-) -> Graph:
+    min_spread: float = MIN_SPREAD,
+) -> ValueGraph:
     """Search the causal graph over values from the scores of independent roles.
-
-    Scores of a flat respondent are refused, as far as scores can show it; its answers show more
-    (:func:`valuegraph.gating.require_spread`).
 
     Parameters
     ----------
-    scores
-        One row per role, one numeric column per value. An index of pairs (intervention, role) is
-        accepted if it holds a single intervention, or with ``contexts``.
-    method
-        One of :data:`SEARCHES`; see the table at the top of the module.
-    alpha
-        Significance level of each test, in (0, 1): an edge goes if a test says p > ``alpha``. For
-        GES it sets the penalty (:func:`valuegraph.search.ges.ges`).
-    tiers
-        Groups of columns from the earliest to the latest, such as ``[["age", "sex"]]``: nothing
-        causes what is in an earlier tier. Columns in no tier come after all that are named.
-    contexts
-        Pool the rows of several interventions, each of which becomes a variable of the graph; see
-        :class:`valuegraph.search.contexts.ContextProblem`. The plain default is one row per role.
-    null_draws
-        How many times the search is run on scores whose columns are permuted independently over
-        roles, which removes every dependence between values and nothing else; 0 for no null.
-    seed
-        Seed of those permutations.
-    min_spread
-        Least standard deviation over roles that every value must have, in the unit of the scores
-        (log-odds, or share of yes less share of no).
+    data : pandas.DataFrame or Correlations
+        Scores: one row a role, one column a value. An index (intervention, role) may hold a single
+        intervention, or several with `contexts`. LiNGAM needs scores.
+    method : str
+        ``"pc"``, ``"pc-plain"``, ``"fci"``, ``"ges"`` or ``"lingam"``; see the top of the module.
+    alpha : float
+        Significance level of each test: an edge goes if some p > `alpha`. For GES it sets the
+        penalty: a parent is added where the likelihood-ratio test would add it.
+    tiers : sequence of sequences of str, optional
+        Columns from the earliest to the latest, such as ``[["age", "sex"]]``: nothing causes what
+        is in an earlier tier. Columns in no tier come last. Not for GES.
+    contexts : bool
+        Pool the rows of several interventions, each of which becomes a variable of the graph
+        (:mod:`valuegraph.contexts`; method ``"pc"`` only).
+    null_draws : int
+        How often the search is run without dependence between values (each column permuted over
+        roles, or independent normal values); 0 for no null.
+    seed : int
+        Seed of the null.
+    min_spread : float
+        Least standard deviation over roles that every value must have, in the unit of the scores.
 
     Returns
     -------
-    ValueGraph or PartialAncestralGraph
-        Never with a directed cycle or marks that contradict each other. ``info`` holds ``method``,
-        ``test``, ``alpha``, ``n``, ``tiers``; ``null_edges`` and ``null_sd``, mean and standard
-        deviation of the number of edges over the ``null_draws``; ``seed``; and what the search
-        counts, such as ``conflicts`` and ``cycles``, edges left undirected by rules 1-2 and 3 of
-        :func:`valuegraph.graphs.orientation.orient`; and ``min_spread``, where it is not the preset
-        one.
-
-    Raises
-    ------
-    ValueError
-        If a score is missing, infinite or no number; a column is constant or spreads less than
-        ``min_spread``; names repeat; a role appears twice or several interventions are pooled;
-        there are fewer rows than values + 2; the scores are linearly dependent (as ipsatised ones
-        are); a tier names an unknown column; or an option is out of its range.
+    ValueGraph
+        ``info`` holds ``method``, ``test``, ``alpha``, ``n``, ``tiers``; ``null_edges`` and
+        ``null_sd``, mean and standard deviation of the number of edges of the null; ``seed``; and
+        what the search counts: ``conflicts``, ``cycles``.
 
     Notes
     -----
-    Columns are sorted by name before the search, so their order plays no part. PC and FCI do not
-    depend on the names either: edges go only after all tests of a level, colliders follow from all
-    tests together, and disagreement leaves an edge undirected. GES and LiNGAM can depend on the
-    names where two steps are equally good to the last bit.
-
-    Arrows are less certain than edges; :func:`valuegraph.confidence.bootstrap` tells how much.
-
-    References
-    ----------
-    Spirtes, P., Glymour, C., Scheines, R. (2000). Causation, Prediction, and Search. MIT Press.
+    Columns are sorted by name before the search, so that their order plays no part. Arrows are less
+    certain than edges; :func:`valuegraph.confidence.bootstrap` tells how much.
     """
-    check_options(method, alpha, null_draws, tiers)
-    problem = problem_of(
-        scores, method=method, tiers=tiers, contexts=contexts, min_spread=min_spread
-    )
-    graph = _discovered(problem, method, alpha, tiers, null_draws, seed)
-    if min_spread == SMALLEST_SPREAD:
-        return graph
-    return replace(graph, info={**graph.info, "min_spread": min_spread})
+    names, place, sample, n, run, info = prepared(data, method, alpha, tiers, contexts, min_spread)
+    marks, counts = run([sample])
+    require_whole(null_draws, 0, "null_draws")
+    if null_draws:
+        rng, p = np.random.default_rng(seed), sample.shape[-1]
+        null, _ = run([independent(sample, n, rng) for _ in range(null_draws)])
+        edges = (null[:, :p, :p] > 0).sum(axis=(1, 2)) / 2
+        info |= {"null_edges": float(edges.mean()), "null_sd": float(edges.std())}
+        info |= {"null_draws": null_draws, "seed": seed}
+    info |= {name: int(count[0]) for name, count in counts.items()}
+    return ValueGraph(names, marks[0][np.ix_(place, place)], info)
 
 
-def discover_from_correlation(
-    correlation: pd.DataFrame,
-    n: int,
-    *,
-    method: str = "pc",
-    alpha: float = 0.01,
-    tiers: Sequence[Sequence[str]] | None = None,
-    null_draws: int = 20,
-    seed: int = 0,
-) -> Graph:
-    """Search the causal graph from correlations and the number of rows behind them.
+def prepared(
+    data, method="pc", alpha=0.01, tiers=None, contexts=False, min_spread=MIN_SPREAD
+) -> tuple:
+    """Check data and options; return names, their places, sample, rows, search and its facts.
 
-    Equal to :func:`discover` on the scores themselves, but for the null: its correlations are those
-    of ``n`` rows of independent normal values, drawn by Bartlett's decomposition.
+    A sample is ``(roles, m, p)``, m > 1 if there are contexts, or correlations ``(p, p)``. It has
+    values in alphabetical order, and so have all results of the search; names are in the order of
+    the data.
+    """
+    if method not in _RUN or not 0 < alpha < 1:
+        known = f"method must be one of {', '.join(_RUN)}, and alpha lie between 0 and 1"
+        raise ValueError(f"{known}; got {method!r} and {alpha!r}")
+    if tiers and method == "ges":
+        raise ValueError("method 'ges' cannot keep to tiers; use 'pc', 'fci' or 'lingam'")
+    only = isinstance(data, Correlations)
+    if (contexts and (only or method != "pc")) or (only and method == "lingam"):
+        raise ValueError("contexts (method 'pc' only) and 'lingam' need scores, not correlations")
+    if only:
+        columns, values = tuple(data.matrix), sorted(data.matrix)
+        sample, n, facts = data.matrix.loc[values, values].to_numpy(dtype=float), data.n, {}
+    else:
+        check_scores(data, min_spread=min_spread, pooled=contexts)
+        columns, values = tuple(data), sorted(data)
+        sample, n, facts = data[values].to_numpy(dtype=float)[:, None], len(data), {}
+        if contexts:
+            sample, n, facts = pooled_rows(data)
+        # Refuses too few rows, and singular correlations.
+        Correlations(pd.DataFrame(correlation_within(sample), values, values), int(np.min(n)))
+    names = (*columns, *facts.get("contexts", ()))
+    place = [[*values, *names[len(columns) :]].index(name) for name in names]
+    info = {"method": method, "test": "Fisher z", "alpha": alpha, "n": n, **facts}
+    info |= {"tiers": tuple(map(tuple, tiers))} if tiers else {}
+    info |= {"min_spread": min_spread} if min_spread != MIN_SPREAD else {}
+    run = partial(search, n=n, method=method, alpha=alpha, tier=pc.tiers_of(values, tiers))
+    return names, place, sample, n, run, info
+
+
+def independent(sample: np.ndarray, n: float, rng: np.random.Generator) -> np.ndarray:
+    """Return a sample as it would be without dependence between values."""
+    if sample.ndim == 2:
+        return draw_correlations(np.eye(len(sample)), n, draws=1, rng=rng)[0]
+    if sample.shape[1] == 1:
+        return rng.permuted(sample, axis=0)
+    # All rows of a role move together: clusters and the effects of interventions stay.
+    orders = [rng.permutation(len(sample)) for _ in range(sample.shape[2])]
+    return np.stack([sample[order, :, k] for k, order in enumerate(orders)], axis=2)
+
+
+def draw_correlations(correlation, n, *, draws, rng) -> np.ndarray:
+    """Draw sample correlations of `n` normal rows, at a cost that does not grow with `n`.
 
     Parameters
     ----------
-    correlation
-        Symmetric frame with the same values on both sides and ones on the diagonal.
-    n
-        Number of independent rows behind the correlations.
-    method
-        As in :func:`discover`, but for ``"lingam"``, which needs the scores themselves.
-    alpha, tiers, null_draws, seed
-        As in :func:`discover`.
+    correlation : numpy.ndarray
+        Positive definite, shape ``(d, d)``.
+    n : int
+        Rows of each sample, more than ``d``.
+    draws : int
+        Number of samples.
+    rng : numpy.random.Generator
+        Where randomness comes from.
 
     Returns
     -------
-    ValueGraph or PartialAncestralGraph
-        As in :func:`discover`.
+    numpy.ndarray
+        Shape ``(draws, d, d)``.
 
-    Raises
-    ------
-    ValueError
-        If the frame is no correlation matrix, is singular, an option is out of its range, or the
-        method needs rows.
+    References
+    ----------
+    Bartlett, M. S. (1933). On the theory of statistical regression. Proceedings of the Royal
+    Society of Edinburgh 53, 260-283.
     """
-    check_options(method, alpha, null_draws, tiers)
-    require_rows_for(method)
-    problem = Problem.from_correlation(correlation, n, tiers)
-    return _discovered(problem, method, alpha, tiers, null_draws, seed)
+    d = len(correlation)
+    root = np.tril(rng.standard_normal((draws, d, d)), -1)
+    root[:, range(d), range(d)] = np.sqrt(rng.chisquare(n - 1 - np.arange(d), size=(draws, d)))
+    root = np.linalg.cholesky(correlation) @ root
+    return as_correlation(root @ root.swapaxes(1, 2))
 
 
-def problem_of(
-    scores: pd.DataFrame,
-    *,
-    method: str,
-    tiers: Sequence[Sequence[str]] | None,
-    contexts: bool,
-    min_spread: float,
-) -> Problem | ContextProblem:
-    """Check scores and say what is to be searched; options as in :func:`discover`."""
-    if not contexts:
-        return Problem.from_scores(scores, tiers, min_spread=min_spread)
-    if method != "pc":
-        raise ValueError(f"contexts are searched by method 'pc' alone, got {method!r}")
-    return ContextProblem.from_scores(scores, tiers, min_spread=min_spread)
+def search(samples, n, method, alpha, tier) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Search a list of samples; return marks ``(b, d, d)`` and counts ``(b,)`` by name."""
+    samples = np.stack(samples)
+    if samples.ndim == 4 and samples.shape[2] > 1:
+        adjacency, counts = search_contexts(samples, n, alpha, tier)
+        return marks_of(adjacency), counts
+    if method != "lingam" and samples.ndim == 4:
+        samples = correlation_within(samples)
+    return _RUN[method](samples, n, alpha, tier)
 
 
-def graph_of(
-    names: tuple[str, ...],
-    skeleton: np.ndarray,
-    directed: np.ndarray,
-    heads: np.ndarray,
-    *,
-    method: str,
-    info: dict[str, object],
-) -> Graph:
-    """Put the edges of one graph into the type that its method returns; each ``(d, d)``."""
-    if method != "fci":
-        return ValueGraph(names, skeleton & ~directed.T, info)
-    marks = np.where(skeleton, CIRCLE, NONE)
-    marks[heads] = HEAD
-    marks[directed.T] = TAIL
-    return PartialAncestralGraph(names, marks, info)
+def _pc(correlations, n, alpha, tier, plain=False):
+    adjacency, counts = pc.pc(correlations, n, alpha, tier, plain=plain)
+    return marks_of(adjacency), counts
 
 
-def check_options(
-    method: str, alpha: float, null_draws: int, tiers: Sequence[Sequence[str]] | None
-) -> None:
-    """Say which option of a search is out of its range.
+def _ges(correlations, n, alpha, tier):
+    from causallearn.search.ScoreBased.GES import ges
 
-    Raises
-    ------
-    ValueError
-        If one is.
+    # Half the chi-squared quantile a parent; causal-learn's penalty is lambda * log(n).
+    penalty = float(chdtri(1, alpha)) / (2 * math.log(n))
+    return _marks([ges(cov=c, n=n, lambda_value=penalty)["G"].graph for c in correlations]), {}
+
+
+def _lingam(samples, n, alpha, tier):
+    """Order by DirectLiNGAM; keep the edges that tests keep, given all earlier variables."""
+    from causallearn.search.FCMBased.lingam import DirectLiNGAM
+
+    adjacency = np.zeros((len(samples), len(tier), len(tier)), dtype=bool)
+    prior = np.where(tier[:, None] < tier, 0, -1)  # [to, from]: 0 for no path
+    for arrows, rows in zip(adjacency, samples[:, :, 0], strict=True):
+        order = DirectLiNGAM(prior_knowledge=prior).fit(rows).causal_order_
+        correlation, which = np.corrcoef(rows.T)[None], np.zeros(1, dtype=int)
+        for k in range(1, len(order)):
+            causes, effect = np.array(order[:k]), np.array(order[k : k + 1])
+            r = pc.partials(correlation, which, effect, causes[None, None])[0, 0]
+            arrows[causes, effect] = np.abs(r) >= pc.critical_correlation(alpha, n, k - 1)
+    return marks_of(adjacency), {}
+
+
+def _fci(correlations, n, alpha, tier):
+    """Run causal-learn's FCI, which prints and may contradict itself; see :func:`_sound`."""
+    from causallearn.graph.GraphNode import GraphNode
+    from causallearn.search.ConstraintBased.FCI import fci
+    from causallearn.utils.cit import FisherZ, register_ci_test
+    from causallearn.utils.PCUtils.BackgroundKnowledge import BackgroundKnowledge
+
+    class KnownCorrelations(FisherZ):
+        def __init__(self, data, n):
+            super().__init__(data)
+            self.correlation_matrix, self.sample_size = data, n
+
+    register_ci_test("correlations", KnownCorrelations)
+    knowledge = BackgroundKnowledge()
+    for k, time in enumerate(tier, start=1):
+        knowledge.add_node_to_tier(GraphNode(f"X{k}"), int(time))
+    options = {"background_knowledge": knowledge, "show_progress": False, "n": n}
+    with redirect_stdout(StringIO()):
+        graphs = [fci(c, "correlations", float(alpha), **options)[0].graph for c in correlations]
+    return _sound(_marks(graphs), tier)
+
+
+def _marks(graphs) -> np.ndarray:
+    """Turn causal-learn's matrices, ``[i, j]`` at i: 1 head, 2 circle, -1 tail."""
+    return np.array([NONE, HEAD, CIRCLE, TAIL], dtype=np.int8)[pc.turned(np.stack(graphs))]
+
+
+def _sound(marks: np.ndarray, tier: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Put heads where tiers want them, and circles where marks say too much or cannot all be."""
+    edge, later = marks > 0, tier[:, None] < tier
+    marks = np.where(edge & later, HEAD, marks)
+    # Tiers alone leave a hidden common cause possible: a tail at i needs some a *-> i - j with a, j
+    # apart. Tails at both ends, or against a circle, mean selection bias, which there is none of.
+    chains = pc.open_triples(edge) & (marks == HEAD)[..., None]
+    tail = pc.turned(marks) == TAIL
+    vague = tail & ((marks != HEAD) | (later & ~chains.any(axis=1)))
+    at_i = np.where(vague, CIRCLE, pc.turned(marks))
+    directed = (pc.turned(at_i) == HEAD) & (at_i == TAIL)
+    cyclic = directed & pc.turned(pc.reachable(directed))
+    false = cyclic | (pc.reachable(directed & ~cyclic) & (at_i == HEAD))
+    at_i = np.where(false, CIRCLE, at_i)
+    return pc.turned(at_i).astype(np.int8), {"conflicts": false.sum(axis=(1, 2))}
+
+
+_pc_plain = partial(_pc, plain=True)
+_RUN = {"pc": _pc, "pc-plain": _pc_plain, "fci": _fci, "ges": _ges, "lingam": _lingam}
+
+
+def check_scores(scores: pd.DataFrame, *, min_spread: float = 0.0, pooled: bool = False) -> None:
+    """Refuse scores that say nothing, or say it more than once.
+
+    Parameters
+    ----------
+    scores : pandas.DataFrame
+        One row a role, one column a value: finite numbers.
+    min_spread : float
+        Least standard deviation over roles that every value must have, in the unit of the scores.
+    pooled : bool
+        Whether rows of one role under several interventions are meant to be there.
     """
-    if method not in SEARCHES:
-        raise ValueError(f"unknown method {method!r}; choose one of {', '.join(SEARCHES)}")
-    if not 0 < alpha < 1:
-        raise ValueError(f"alpha must lie between 0 and 1, like 0.01, got {alpha!r}")
-    if null_draws < 0:
-        raise ValueError(f"null_draws must be 0 (no null) or more, got {null_draws!r}")
-    if tiers and method in WITHOUT_TIERS:
+    if not isinstance(scores, pd.DataFrame) or scores.empty:
+        raise ValueError(f"scores must be a DataFrame with one row a role, got {scores!r:.60}")
+    data, roles, several = _numbers(scores), scores.index, False
+    if isinstance(roles, pd.MultiIndex):
+        at = "role" if "role" in roles.names else -1
+        several = roles.droplevel(at).nunique() > 1
+        roles = roles.get_level_values(at)
+    if (several or roles.has_duplicates) and not pooled:
+        raise ValueError("give one row a role, like scores.xs('none'), or pool by contexts=True")
+    sd = data.std(axis=0)
+    flat = np.flatnonzero((sd < min_spread) | (sd <= 1e-12 * np.abs(data).max(axis=0)))
+    if len(flat):
         raise ValueError(
-            f"method {method!r} cannot keep to tiers; use one of "
-            f"{', '.join(name for name in SEARCHES if name not in WITHOUT_TIERS)}"
+            f"{', '.join(scores.columns[flat])} hardly vary over roles (SD {sd[flat].max():.2g} at "
+            f"most, min_spread is {min_spread:g}): drop these values, or ask more varied roles"
         )
 
 
-def require_rows_for(method: str) -> None:
-    """Refuse a method that cannot work from correlations.
-
-    Raises
-    ------
-    ValueError
-        If it is one of :data:`NEEDS_ROWS`.
-    """
-    if method in NEEDS_ROWS:
-        raise ValueError(
-            f"method {method!r} needs the scores themselves: it uses their shape, of which "
-            f"correlations say nothing; use another method, or discover(scores)"
-        )
+def check_correlations(matrix: pd.DataFrame) -> None:
+    """Refuse a frame that is no correlation matrix, or a singular one."""
+    correlation, names = _numbers(matrix), matrix.columns
+    unit = np.allclose(np.diag(correlation), 1, atol=1e-6) and matrix.index.equals(names)
+    if not unit or not np.allclose(correlation, correlation.T, atol=1e-6):
+        raise ValueError("correlations must be symmetric, labels included, with a diagonal of ones")
+    eigenvalues, vectors = np.linalg.eigh(correlation)
+    if eigenvalues[0] < MIN_EIGENVALUE:
+        involved = ", ".join(names[np.abs(vectors[:, 0]) > 0.05])
+        raise ValueError(f"{involved} are linearly dependent, as ipsatised scores are; drop one")
 
 
-def _discovered(
-    problem: Problem | ContextProblem,
-    method: str,
-    alpha: float,
-    tiers: Sequence[Sequence[str]] | None,
-    null_draws: int,
-    seed: int,
-) -> Graph:
-    """Search a problem and its null, and put both into a graph."""
-    found = problem.search([problem.own], method, alpha)
-    info: dict[str, object] = {"method": method, "test": "Fisher z", "alpha": alpha}
-    info |= problem.facts
-    if tiers:
-        info["tiers"] = tuple(tuple(tier) for tier in tiers)
-    if null_draws:
-        rng = np.random.default_rng(seed)
-        draws = [problem.independent(rng).own for _ in range(null_draws)]
-        null = problem.search(draws, method, alpha).skeleton & problem.under_null
-        edges = null.sum(axis=(1, 2)) / 2
-        info |= {
-            "null_edges": float(edges.mean()),
-            "null_sd": float(edges.std()),
-            "null_draws": null_draws,
-            "seed": seed,
-        }
-    info |= {name: int(count[0]) for name, count in found.counts.items()}
-    back = np.ix_(problem.place, problem.place)
-    parts = (found.skeleton[0][back], found.directed[0][back], found.heads[0][back])
-    return graph_of(problem.given, *parts, method=method, info=info)
+def _numbers(frame: pd.DataFrame) -> np.ndarray:
+    """Return a frame of finite numbers with different names as floats, or say what is wrong."""
+    names = list(frame.columns)
+    if len(set(names)) < max(2, len(names)) or not all(isinstance(name, str) for name in names):
+        raise ValueError(f"columns must be names of at least 2 values, all different, got {names}")
+    for name, column in frame.items():
+        if not is_numeric_dtype(column) or is_bool_dtype(column):
+            raise ValueError(f"column {name} holds {column.dtype}, not numbers")
+        odd = column.index[~np.isfinite(column.to_numpy(dtype=float))]
+        if len(odd):
+            where = f"{len(odd)} times, first at row {odd[0]!r}"
+            raise ValueError(f"column {name} is missing or infinite {where}; drop those rows")
+    return frame.to_numpy(dtype=float)

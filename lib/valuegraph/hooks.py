@@ -1,33 +1,26 @@
 """Reading and shifting the residual stream while a model runs, and running some layers alone.
 
 The output of layer ``l`` (counted from 0) is the residual stream after it, which SAELens calls
-``blocks.l.hook_resid_post``.
+``blocks.l.hook_resid_post``. All context managers work on any decoder with ``base_model.layers``,
+last as long as their ``with`` block, and can be nested::
+
+    with shifted(model, 12, vectors, tokens):      # add vectors[row] to the marked tokens
+    with recorded(model, 12) as states:            # states: one tensor for each forward pass
+    with stopped_after(model, 12):                 # pass over the layers above; see `recorded`
+    with resumed_after(model, 12, states):         # begin above the layer, with given states
 """
 
-from __future__ import annotations
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-
+import numpy as np
 import torch
-from transformers import PreTrainedModel
+
+from valuegraph.interventions import Shift
 
 
-def decoder_layer(model: PreTrainedModel, layer: int) -> torch.nn.Module:
-    """Return a layer of the model.
-
-    Parameters
-    ----------
-    model
-        A decoder with ``base_model.layers``, such as Llama or Gemma.
-    layer
-        Number of the layer, counted from 0.
-
-    Raises
-    ------
-    ValueError
-        If the model has no such layer.
-    """
+def decoder_layer(model, layer: int) -> torch.nn.Module:
+    """Return a layer of the model, counted from 0."""
     layers = model.base_model.layers
     if not 0 <= layer < len(layers):
         raise ValueError(
@@ -37,10 +30,25 @@ def decoder_layer(model: PreTrainedModel, layer: int) -> torch.nn.Module:
 
 
 @contextmanager
-def shifted(
-    model: PreTrainedModel, layer: int, vectors: torch.Tensor, tokens: torch.Tensor
-) -> Iterator[None]:
-    """Add one vector to some tokens of each row of the batch, as long as the context lasts.
+def _output_changed(model, layer: int, change: Callable) -> Iterator[None]:
+    """Replace a layer's output by what `change` makes of it; out of place, it may be shared."""
+
+    def hook(module, inputs, output):
+        # Layers of some architectures return a tuple.
+        if isinstance(output, tuple):
+            return (change(output[0]), *output[1:])
+        return change(output)
+
+    handle = decoder_layer(model, layer).register_forward_hook(hook)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+@contextmanager
+def shifted(model, layer: int, vectors: torch.Tensor, tokens: torch.Tensor) -> Iterator[None]:
+    """Add one vector to some tokens of each row of the batch.
 
     Parameters
     ----------
@@ -52,78 +60,38 @@ def shifted(
         What is added in each row, shape ``(rows, width)``.
     tokens
         Where it is added, boolean, shape ``(rows, tokens)``. All other tokens keep their bits.
-
-    Raises
-    ------
-    ValueError
-        If the model has no such layer.
     """
 
-    def add(module, inputs, output):
-        # Layers of some architectures return a tuple. Out of place: the output may be shared.
-        hidden = output[0] if isinstance(output, tuple) else output
+    def add(hidden: torch.Tensor) -> torch.Tensor:
         # 1 or 0 times the vector: exact, and what is zero adds nothing.
-        moved = torch.addcmul(hidden, tokens.to(hidden)[..., None], vectors.to(hidden)[:, None])
-        return (moved, *output[1:]) if isinstance(output, tuple) else moved
+        return torch.addcmul(hidden, tokens.to(hidden)[..., None], vectors.to(hidden)[:, None])
 
-    handle = decoder_layer(model, layer).register_forward_hook(add)
-    try:
+    with _output_changed(model, layer, add):
         yield
-    finally:
-        handle.remove()
 
 
 @contextmanager
-def recorded(model: PreTrainedModel, layer: int) -> Iterator[list[torch.Tensor]]:
-    """Collect the outputs of a layer as long as the context lasts.
-
-    Parameters
-    ----------
-    model
-        The model whose forward passes are watched.
-    layer
-        Whose output is kept.
+def recorded(model, layer: int) -> Iterator[list[torch.Tensor]]:
+    """Collect the outputs of a layer.
 
     Yields
     ------
     list of torch.Tensor
         One tensor of shape ``(rows, tokens, width)`` for each forward pass, in their order.
-
-    Raises
-    ------
-    ValueError
-        If the model has no such layer.
     """
     outputs: list[torch.Tensor] = []
 
-    def keep(module, inputs, output):
-        outputs.append((output[0] if isinstance(output, tuple) else output).detach())
+    def keep(hidden: torch.Tensor) -> torch.Tensor:
+        outputs.append(hidden.detach())
+        return hidden
 
-    handle = decoder_layer(model, layer).register_forward_hook(keep)
-    try:
+    with _output_changed(model, layer, keep):
         yield outputs
-    finally:
-        handle.remove()
 
 
 @contextmanager
-def stopped_after(model: PreTrainedModel, layer: int) -> Iterator[None]:
-    """Pass over all layers above one, as long as the context lasts.
-
-    What the model makes of the states that come out is of no use; read them with `recorded`.
-
-    Parameters
-    ----------
-    model
-        The model whose forward passes are changed.
-    layer
-        The last one that is run.
-
-    Raises
-    ------
-    ValueError
-        If the model has no such layer.
-    """
+def stopped_after(model, layer: int) -> Iterator[None]:
+    """Pass over all layers above one; what the model makes of its states is of no use."""
     decoder_layer(model, layer)
     layers = list(model.base_model.layers)
     above = [_PassedOver()] * (len(layers) - layer - 1)
@@ -132,25 +100,10 @@ def stopped_after(model: PreTrainedModel, layer: int) -> Iterator[None]:
 
 
 @contextmanager
-def resumed_after(model: PreTrainedModel, layer: int, states: torch.Tensor) -> Iterator[None]:
-    """Begin above a layer, with given states, as long as the context lasts.
+def resumed_after(model, layer: int, states: torch.Tensor) -> Iterator[None]:
+    """Begin above a layer, with given states of shape ``(rows, tokens, width)``.
 
-    Masks, positions and attention caches are the model's own: only the layers up to this one are
-    passed over. Shifts of its output act.
-
-    Parameters
-    ----------
-    model
-        The model whose forward passes are changed.
-    layer
-        After which the states were recorded.
-    states
-        Shape ``(rows, tokens, width)``, as the tokens that the model is given.
-
-    Raises
-    ------
-    ValueError
-        If the model has no such layer.
+    Masks, positions and attention caches are the model's own; shifts of the layer's output act.
     """
     decoder_layer(model, layer)
     below = [*[_PassedOver()] * layer, _PassedOver(states)]
@@ -171,10 +124,82 @@ class _PassedOver(torch.nn.Module):
 
 
 @contextmanager
-def _layers_swapped(model: PreTrainedModel, layers: Sequence[torch.nn.Module]) -> Iterator[None]:
+def _layers_swapped(model, layers: Sequence[torch.nn.Module]) -> Iterator[None]:
     before = model.base_model.layers
     model.base_model.layers = torch.nn.ModuleList(layers)
     try:
         yield
     finally:
         model.base_model.layers = before
+
+
+class RowShifts:
+    """What is added to the rows of a batch; each row has its own, at its own layers and places.
+
+    Parameters
+    ----------
+    shifts
+        Those of each row; several of one row at one layer and place add up.
+    device
+        Where the vectors are put.
+    """
+
+    def __init__(self, shifts: Sequence[Sequence[Shift]], device: torch.device) -> None:
+        self._vectors: dict[tuple[int, str], torch.Tensor] = {}  # by layer and place: (rows, width)
+        for row, of_row in enumerate(shifts):
+            for shift in of_row:
+                zeros = torch.zeros(len(shifts), len(shift.vector))
+                vectors = self._vectors.setdefault((shift.layer, shift.where), zeros)
+                vectors[row] += torch.from_numpy(shift.vector)
+        self._vectors = {at: vectors.to(device) for at, vectors in self._vectors.items()}
+
+    def take(self, rows: torch.Tensor) -> "RowShifts":
+        """Return the shifts of some rows, in any order and any number of times."""
+        taken = RowShifts((), rows.device)
+        taken._vectors = {at: vectors[rows] for at, vectors in self._vectors.items()}
+        return taken
+
+    @contextmanager
+    def acting(self, model, places: Mapping[str, torch.Tensor]) -> Iterator[None]:
+        """Let the shifts act; those of a place that is not among `places` do not.
+
+        Parameters
+        ----------
+        model
+            The model whose forward passes are changed.
+        places
+            The tokens of each place, boolean, shape ``(rows, tokens)``.
+        """
+        with ExitStack() as stack:
+            for (layer, where), vectors in self._vectors.items():
+                if where in places:
+                    stack.enter_context(shifted(model, layer, vectors, places[where]))
+            yield
+
+
+def tokens_of_places(
+    mask: torch.Tensor, sites: Sequence[range] | None = None
+) -> dict[str, torch.Tensor]:
+    """Tell which tokens of some prompts belong to each place.
+
+    Parameters
+    ----------
+    mask
+        Which columns hold a token, boolean, shape ``(rows, columns)``; padding is on the left.
+    sites
+        Tokens of the site in each row's text; without them the rows have no site.
+
+    Returns
+    -------
+    dict of str to torch.Tensor
+        By place (a key of `PLACES`), boolean, shape ``(rows, columns)``.
+    """
+    places = {"prompt": mask, "everywhere": mask}
+    if sites:
+        padding = (~mask).sum(1, keepdim=True)
+        place = torch.arange(mask.shape[1], device=mask.device) - padding
+        ends = np.array([(site[0], site[-1]) for site in sites])
+        first, last = torch.from_numpy(ends).to(mask.device)[..., None].unbind(1)
+        places["site"] = (first <= place) & (place <= last)
+        places["site-end"] = place == last
+    return places

@@ -1,14 +1,11 @@
-"""Interventions: what is done to a respondent before it answers.
+"""Interventions: what is done to a respondent before it answers, as plain data.
 
-A *shift* adds a vector to the residual stream, a *told* intervention adds sentences to the role,
-and a *combination* does several of these at once. All three are plain data, and all have a
-``name``, which labels the answers given under them, the ``shifts`` they make and the ``text`` they
-add, so that `valuegraph.elicitation.elicit` takes them alike. None stands for no intervention.
+A *shift* adds a vector to the residual stream, a *sentence* is added at the end of the role, and a
+*combination* does several of these at once. All have a ``name``, which labels the answers, the
+``shifts`` they make and the ``text`` they add. None stands for no intervention.
 """
 
-from __future__ import annotations
-
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -28,7 +25,7 @@ AT_SITE = ("site-end", "site")
 
 @dataclass(frozen=True, eq=False)
 class Shift:
-    """A vector added to the residual stream after a layer.
+    """A vector added to the residual stream after a layer; ``shift * 2.0`` is twice as long.
 
     Attributes
     ----------
@@ -42,11 +39,6 @@ class Shift:
         Which tokens are concerned; a key of `PLACES`.
     origin
         What the vector was made of, for tables: such as feature, coefficient and direction.
-
-    Raises
-    ------
-    ValueError
-        If the vector is not one-dimensional and finite, or there is no such place.
     """
 
     name: str
@@ -68,34 +60,33 @@ class Shift:
             )
         object.__setattr__(self, "vector", vector)
 
+    def __mul__(self, coefficient: float) -> "Shift":
+        name, origin = f"{self.name} x {coefficient:g}", {**self.origin, "coefficient": coefficient}
+        return Shift(name, self.layer, coefficient * self.vector, self.where, origin)
+
     @property
-    def shifts(self) -> tuple[Shift, ...]:
+    def shifts(self) -> tuple["Shift", ...]:
         """The shift itself."""
         return (self,)
 
     @property
     def text(self) -> str:
-        """Nothing is told."""
+        """A shift adds no text."""
         return ""
 
 
 @dataclass(frozen=True)
-class Told:
-    """Sentences that are told at the end of the role; without a role, they are the role.
+class Sentence:
+    """Text added at the end of the role; without a role, it is the role.
 
     Attributes
     ----------
     name
         Labels the answers given under it.
     text
-        What is told, in the second person.
+        One sentence or several, in the second person.
     origin
         What it is about, for tables: such as kind, value and amount.
-
-    Raises
-    ------
-    ValueError
-        If the text is blank.
     """
 
     name: str
@@ -104,33 +95,28 @@ class Told:
 
     def __post_init__(self) -> None:
         if not isinstance(self.text, str) or not self.text.strip():
-            raise ValueError(f"intervention {self.name!r} tells {self.text!r}; give it a text")
+            raise ValueError(f"sentence {self.name!r} has the text {self.text!r}; write one")
 
     @property
     def shifts(self) -> tuple[Shift, ...]:
-        """Nothing is shifted."""
+        """A sentence shifts nothing."""
         return ()
 
 
 @dataclass(frozen=True)
 class Combination:
-    """Several interventions at once.
+    """Several interventions at once: shifts add up, texts follow one another.
 
     Attributes
     ----------
     name
         Labels the answers given under it.
     parts
-        Interventions; shifts add up, texts follow one another.
-
-    Raises
-    ------
-    ValueError
-        If there are no parts.
+        Interventions, one at least.
     """
 
     name: str
-    parts: tuple[Intervention, ...]
+    parts: tuple["Intervention", ...]
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "parts", tuple(self.parts))
@@ -148,4 +134,25 @@ class Combination:
         return " ".join(part.text.strip() for part in self.parts if part.text)
 
 
-Intervention = Shift | Told | Combination
+Intervention = Shift | Sentence | Combination
+
+
+def combine(name: str, interventions: Sequence[Intervention]) -> Intervention:
+    """Put interventions together; shifts of one layer and place become a single one.
+
+    Parameters
+    ----------
+    name
+        Of the result.
+    interventions
+        At least one. A single shift comes out where that is all there is, else a combination.
+    """
+    vectors: dict[tuple[int, str], np.ndarray] = {}
+    for shift in (shift for part in interventions for shift in part.shifts):
+        at = (shift.layer, shift.where)
+        vectors[at] = vectors.get(at, 0) + shift.vector
+    parts = [Shift(name, layer, vector, where) for (layer, where), vector in vectors.items()]
+    parts += [Sentence(name, part.text) for part in interventions if part.text]
+    if len(parts) == 1 and parts[0].shifts:
+        return parts[0]
+    return Combination(name, tuple(parts))

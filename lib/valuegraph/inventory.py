@@ -1,59 +1,29 @@
 """Questionnaires: which values are measured, and with which yes/no questions.
 
-An inventory is two tables. ``values`` names what is measured; ``items`` holds the questions, each
-of which belongs to one value and is keyed +1 (yes speaks for the value) or -1 (yes speaks against
-it). Balanced keying is what separates a value from the habit of saying yes, so
-:attr:`Inventory.keying` shows it at a glance.
-
-The inventory that comes with the package, ``"schwartz10"``, asks 8 questions of our own for each of
-the ten basic values of Schwartz (1992), 4 keyed each way. :func:`load_inventory` also fetches those
-of ValueBench, and :func:`read_inventory` reads your own from a file.
-
-References
-----------
-Schwartz, S. H. (1992). Universals in the content and structure of values: Theoretical advances and
-empirical tests in 20 countries. Advances in Experimental Social Psychology, 25, 1-65.
+Each question is keyed +1 (yes speaks for its value) or -1 (yes speaks against it). As many of
+either kind separate a value from the habit of saying yes.
 """
 
 import hashlib
 import json
+import re
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
-from valuegraph.splitting import split_items
-from valuegraph.tables import (
-    read_packaged_table,
-    require_columns,
-    require_text,
-    require_unique,
-)
-from valuegraph.usertables import read_own_table
-from valuegraph.valuebench import PAPER_ROWS, valuebench_tables
+from valuegraph import tables
+from valuegraph.downloads import fetch
 
-__all__ = [
-    "ITEM_COLUMNS",
-    "SCHWARTZ_ORDER",
-    "VALUE_COLUMNS",
-    "Inventory",
-    "load_inventory",
-    "read_inventory",
-    "split_items",
-]
-
-#: The ten basic values in the circular order of Schwartz (1992); on the circle the last is next to
-#: the first.
+#: The ten basic values of Schwartz (1992) in circular order: the last is next to the first.
 SCHWARTZ_ORDER = ("SE", "CO", "TR", "BE", "UN", "SD", "ST", "HE", "AC", "PO")
 
-ITEM_COLUMNS = ("item", "value", "key", "text")
-VALUE_COLUMNS = ("label", "group", "phrase")
-
-# name -> (table of values, table of items), files in the package's data folder
-_PACKAGED = {"schwartz10": ("schwartz10_values.csv", "schwartz10_items.csv")}
-
-# name -> number of rows that a value must have in the file of ValueBench
-_VALUEBENCH = {"valuebench17": PAPER_ROWS, "valuebench": 1}
+_ITEM_COLUMNS = ["item", "value", "key", "text"]
+_VALUE_COLUMNS = ["label", "group", "phrase"]
+_VALUEBENCH = {"valuebench17": 20, "valuebench": 1}  # name -> rows that a value must have
+_WORD = re.compile(r"\b(?!(?:of|to|for|and|with|the|in|or)\b)[^\W\d_]+")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -65,20 +35,12 @@ class Inventory:
     name : str
         What the inventory is called in tables and file names.
     items : pandas.DataFrame
-        One row per question. Columns: ``item`` (unique id such as ``"SD3"``), ``value`` (code of
-        the value it measures), ``key`` (+1: yes speaks for the value, -1: yes speaks against it),
-        ``text`` (the question).
+        One row per question: ``item`` (unique id such as ``"SD3"``), ``value`` (code of the value
+        it measures), ``key`` (+1: yes speaks for the value, -1: against it), ``text``.
     values : pandas.DataFrame
-        One row per value, indexed by its code, in the order in which scores and graphs list them.
-        Columns: ``label`` (``"Self-Direction"``), ``group`` (higher-order group), ``phrase`` (what
-        fits after "You care a lot about ...").
-
-    Raises
-    ------
-    ValueError
-        If a table is empty or lacks a column, a key is neither +1 nor -1, an id, question or value
-        code appears twice, a text is blank, an item names a value that is not in ``values``, or a
-        value has no item.
+        One row per value, indexed by its code, in the order of scores and graphs: ``label``
+        (``"Self-Direction"``), ``group`` (of higher order), ``phrase`` (what fits after "You care a
+        lot about ...").
     """
 
     name: str
@@ -86,80 +48,42 @@ class Inventory:
     values: pd.DataFrame
 
     def __post_init__(self) -> None:
-        """Copy the tables, so that the originals may change, and validate them."""
-        object.__setattr__(self, "items", self.items.reset_index(drop=True).copy())
-        object.__setattr__(self, "values", self.values.rename_axis("value").copy())
+        items = self.items.reset_index(drop=True).copy()
+        values = self.values.rename_axis("value").copy()
+        object.__setattr__(self, "items", items)
+        object.__setattr__(self, "values", values)
         where = f"inventory {self.name!r}"
-        require_columns(self.items, ITEM_COLUMNS, f"{where}, items")
-        require_columns(self.values, VALUE_COLUMNS, f"{where}, values")
-        codes = self.values.index.to_series()
-        require_text(codes, f"{where}: value code")
-        require_unique(codes, f"{where}: value code")
-        for column in VALUE_COLUMNS:
-            require_text(self.values[column], f"{where}: {column} of value", ids=codes)
-        require_text(self.items["item"], f"{where}: item id")
-        require_unique(self.items["item"], f"{where}: item id")
-        require_text(self.items["text"], f"{where}: text of item", ids=self.items["item"])
-        require_unique(self.items["text"], f"{where}: question")
-        for item, value, key in zip(
-            *(self.items[c] for c in ("item", "value", "key")), strict=True
-        ):
-            if value not in self.values.index:
-                raise ValueError(
-                    f"{where}: item {item!r} measures the unknown value {value!r}; "
-                    f"known are {', '.join(self.codes)}. Add it to `values` or correct the item."
-                )
-            if key not in (1, -1):
-                raise ValueError(
-                    f"{where}: item {item!r} has key {key!r}; use 1 where yes speaks for the "
-                    "value, -1 where yes speaks against it."
-                )
-        unasked = [code for code in self.codes if code not in set(self.items["value"])]
-        if unasked:
-            raise ValueError(
-                f"{where}: no item measures {', '.join(unasked)}; "
-                "add items or drop the value from `values`."
-            )
+        tables.require_columns(items, _ITEM_COLUMNS, f"{where}, items,")
+        tables.require_columns(values, _VALUE_COLUMNS, f"{where}, values,")
+        tables.require_text(items[["item", "text"]], f"{where}, items")
+        tables.require_text(values.reset_index()[["value", *_VALUE_COLUMNS]], f"{where}, values")
+        for column in (items["item"], items["text"], values.index.to_series()):
+            tables.require_unique(column, f"{where}: {column.name}")
+        for item, value, key in items[["item", "value", "key"]].itertuples(index=False):
+            if value not in values.index or key not in (1, -1):
+                has = f"item {item!r} has value {value!r} and key {key!r}"
+                raise ValueError(f"{where}: {has}; known are 1 and -1, {', '.join(self.codes)}.")
+        without = [code for code in self.codes if code not in set(items["value"])]
+        if without:
+            raise ValueError(f"{where}: no item measures {', '.join(without)}; add some.")
+        items["key"] = items["key"].astype(int)
 
     @property
     def codes(self) -> tuple[str, ...]:
-        """Codes of the values, in the order of the table ``values``."""
+        """Codes of the values, in the order of the table `values`."""
         return tuple(self.values.index)
 
     @property
-    def keying(self) -> pd.DataFrame:
-        """Items per value and direction: index ``value``, columns ``positive`` and ``negative``.
-
-        Where both numbers are equal, agreeing with everything moves the mean of ``key * answer`` by
-        nothing.
-        """
-        signs = self.items.groupby("value")["key"].agg(
-            positive=lambda key: int((key == 1).sum()), negative=lambda key: int((key == -1).sum())
-        )
-        return signs.reindex(self.values.index)
-
-    @property
     def fingerprint(self) -> str:
-        """What is asked and measured, hashed: the first 16 hexadecimal digits of a SHA-256.
-
-        It changes with any code, label, group, phrase, id, key or question and with their order,
-        not with the name of the inventory, further columns or the numbering of the rows.
-        """
-        keys = self.items["key"].map(int)
-        tables = (
-            self.values.reset_index()[["value", *VALUE_COLUMNS]],
-            self.items.assign(key=keys)[list(ITEM_COLUMNS)],
-        )
-        text = json.dumps([table.to_numpy(dtype=object).tolist() for table in tables])
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        """First 16 hexadecimal digits of a SHA-256 of all values and items, in their order."""
+        values = self.values.reset_index()[["value", *_VALUE_COLUMNS]]
+        rows = [table.to_numpy(object).tolist() for table in (values, self.items[_ITEM_COLUMNS])]
+        return hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:16]
 
     def __repr__(self) -> str:
-        """Tell the size and the keying in one line."""
-        positive = int((self.items["key"] == 1).sum())
-        return (
-            f"Inventory({self.name!r}: {len(self.values)} values, {len(self.items)} items, "
-            f"{positive} keyed +1 and {len(self.items) - positive} keyed -1)"
-        )
+        keys = self.items["key"].value_counts()
+        n = f"{len(self.values)} values, {len(self.items)} items"
+        return f"Inventory({self.name!r}: {n}, {keys.get(1, 0)} keyed +1, {keys.get(-1, 0)} -1)"
 
 
 def load_inventory(name: str = "schwartz10") -> Inventory:
@@ -168,111 +92,120 @@ def load_inventory(name: str = "schwartz10") -> Inventory:
     Parameters
     ----------
     name : str
-        ``"schwartz10"``: Schwartz's ten basic values in circular order (:data:`SCHWARTZ_ORDER`), 80
-        items, part of the package. ``"valuebench17"``: the 17 values of ValueBench that Kang et al.
-        (2025) ask, 354 items; ``"valuebench"``: 212 of its values, 1470 items. ValueBench is
-        fetched, and prepared by the rules in :mod:`valuegraph.valuebench`; its keys are not
-        balanced (see :attr:`Inventory.keying`).
-
-    Returns
-    -------
-    Inventory
-        A fresh copy; a questionnaire of your own comes from :func:`read_inventory`, or from
-        :class:`Inventory` directly.
-
-    Raises
-    ------
-    ValueError
-        If no inventory has that name.
-    valuegraph.datasets.DataUnavailable
-        If ValueBench is asked for and cannot be had.
+        ``"schwartz10"``: Schwartz's ten values, 80 items, 4 keyed each way, part of the package.
+        ``"valuebench17"``: the 17 values of ValueBench (Ren et al., 2024) that Kang et al. (2025)
+        measure, 354 items; ``"valuebench"``: 212 of its values, 1470 items. Both are downloaded,
+        and their keys are not balanced.
     """
-    if name in _VALUEBENCH:
-        return Inventory(name, *valuebench_tables(min_rows=_VALUEBENCH[name]))
-    if name not in _PACKAGED:
-        known = ", ".join(map(repr, [*_PACKAGED, *_VALUEBENCH]))
-        raise ValueError(
-            f"no inventory is called {name!r}; known are {known}. "
-            "Make your own with read_inventory(path) or Inventory(name, items, values)."
-        )
-    values_file, items_file = _PACKAGED[name]
-    return Inventory(
-        name=name,
-        items=read_packaged_table(items_file),
-        values=read_packaged_table(values_file).set_index("code"),
-    )
+    if name == "schwartz10":
+        values = tables.read_packaged_table("schwartz10_values.csv").set_index("code")
+        return Inventory(name, tables.read_packaged_table("schwartz10_items.csv"), values)
+    if name not in _VALUEBENCH:
+        known = ", ".join(["schwartz10", *_VALUEBENCH])
+        raise ValueError(f"unknown inventory {name!r}; known are {known}, or use read_inventory.")
+    return _valuebench(name, min_rows=_VALUEBENCH[name])
 
 
-def read_inventory(path: str | Path, *, name: str | None = None) -> Inventory:
-    """Read an inventory of your own from a CSV file, one question a row.
+def read_inventory(path: str | Path) -> Inventory:
+    """Read an inventory of your own from a CSV file in UTF-8, one question a row.
 
     Parameters
     ----------
     path : str or Path
-        A CSV file in UTF-8. Columns ``item`` (unique id), ``value`` (code of the value), ``key``
-        (1: yes speaks for the value, -1: yes speaks against it) and ``text`` (the question).
-        Optional: ``label``, ``group`` and ``phrase`` of the value, told in one of its rows at
-        least. Where such a column is missing, the label is the code, the phrase is the label in
-        lower case, and the group is the name of the inventory.
-    name : str, optional
-        Name of the inventory; that of the file by default.
+        Columns ``item`` (unique id), ``value`` (code), ``key`` (1 or -1) and ``text``; optional
+        ``label``, ``group`` and ``phrase`` of the value, in at least one of its rows. Without them
+        the label is the code, the phrase is the label in lower case, and the group is the name of
+        the inventory, which is that of the file.
+    """
+    table = tables.read_own_table(path, _ITEM_COLUMNS, _VALUE_COLUMNS)
+    name, described = Path(path).stem, table.columns.intersection(_VALUE_COLUMNS)
+    of_value = table[["value", *described]].where(table != "").groupby("value", sort=False)
+    if of_value.size().min() < 2:
+        single = of_value.size().idxmin()
+        raise ValueError(f"inventory {name!r}: value {single!r} has one item; a score needs two.")
+    different = of_value[list(described)].nunique() != 1
+    if different.any(axis=None):
+        code, column = different.stack().idxmax()
+        raise ValueError(f"inventory {name!r}: {column} of {code!r} is missing or differs by row.")
+    values = of_value.first().reindex(columns=_VALUE_COLUMNS).astype(object)
+    values["label"] = values["label"].fillna(values.index.to_series())
+    values = values.fillna({"group": name, "phrase": values["label"].str.lower()})
+    keys = pd.to_numeric(table["key"], errors="coerce")
+    return Inventory(name, table.assign(key=keys)[_ITEM_COLUMNS], values)
+
+
+def split_items(inventory: Inventory, *, share: float, seed: int) -> tuple[Inventory, Inventory]:
+    """Divide the items at random into two inventories of the same values: to learn and to judge.
+
+    Parameters
+    ----------
+    inventory : Inventory
+        What to divide.
+    share : float
+        Share of each value's items in the first part, between 0 and 1; items of either key are
+        divided in that proportion too, as far as whole numbers allow.
+    seed : int
+        Same seed, same parts.
 
     Returns
     -------
-    Inventory
-        Items in the order of the file, values in the order of their first items.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file.
-    ValueError
-        If the file is no CSV in UTF-8, a column is missing or unknown, a cell is empty, a key is
-        neither 1 nor -1, an id or question appears twice, a value has a single item, or two rows
-        tell different things of a value.
+    learn, judge : Inventory
+        Values and items in their former order.
     """
-    table = read_own_table(path, columns=ITEM_COLUMNS, optional=VALUE_COLUMNS, what="inventory")
-    name = Path(path).stem if name is None else name
-    counts = table["value"].value_counts(sort=False)
-    single = counts.index[counts < 2]
-    if len(single):
-        raise ValueError(
-            f"inventory {name!r} has one item only on {', '.join(single)}; a score needs two, "
-            "so add items or drop the value."
-        )
-    values = pd.DataFrame(index=table["value"].unique())
-    values["label"] = _told(table, "label", name, values.index.to_series())
-    values["group"] = _told(table, "group", name, pd.Series(name, values.index))
-    values["phrase"] = _told(table, "phrase", name, values["label"].str.lower())
-    keys = [_read_key(key, name, row) for row, key in table["key"].items()]
-    return Inventory(name, table.assign(key=keys)[list(ITEM_COLUMNS)], values)
+    if not 0 < share < 1:
+        raise ValueError(f"share is {share!r}; a number between 0 and 1 is needed, such as 0.5.")
+    items, rng = inventory.items, tables.generator(seed)
+    if items["value"].value_counts().min() < 2:
+        single = items["value"].value_counts().idxmin()
+        raise ValueError(f"value {single!r} has one item, which cannot stand in both parts.")
+    first = np.zeros(len(items), dtype=bool)
+    for code in inventory.codes:
+        by_key = [np.flatnonzero((items["value"] == code) & (items["key"] == k)) for k in (1, -1)]
+        for rows, n in zip(by_key, _shared_out(by_key, share, rng), strict=True):
+            first[rng.permutation(rows)[:n]] = True
+    return tuple(
+        Inventory(f"{inventory.name}-{part}", items[rows], inventory.values)
+        for part, rows in (("learn", first), ("judge", ~first))
+    )
 
 
-def _told(table: pd.DataFrame, column: str, name: str, default: pd.Series) -> pd.Series:
-    """Collect what the rows tell of each value; a missing column stands for the default."""
-    if column not in table:
-        return default
-    told = table[table[column] != ""].groupby("value", sort=False)[column].unique()
-    for code in default.index:
-        found = list(told.get(code, ()))
-        if len(found) != 1:
-            raise ValueError(
-                f"inventory {name!r}: {column} of value {code!r} "
-                + (f"is {' and '.join(map(repr, found))}" if found else "is empty in every row")
-                + "; tell it once."
-            )
-    return told.map(lambda found: found[0])[default.index]
+def _shared_out(by_key: list[np.ndarray], share: float, rng: np.random.Generator) -> list[int]:
+    """Say how many items of each key the first part gets: nearest to its share, none left out."""
+    size = np.array([len(rows) for rows in by_key])
+    least, most = np.minimum(size // 2, 1), np.where(size > 1, size - 1, size)
+    bounds = max(1, least.sum()), min(size.sum() - 1, most.sum())
+    total = np.clip(int(share * size.sum() + 0.5), *bounds)
+    positive = np.arange(max(least[0], total - most[1]), min(most[0], total - least[1]) + 1)
+    off = abs(positive - share * size[0]) + abs(total - positive - share * size[1])
+    best = positive[off < off.min() + 1e-9]
+    n = best[-1 if rng.permutation(2)[0] == 0 else 0]  # chance settles what is equally near
+    return [n, total - n]
 
 
-def _read_key(text: str, name: str, row: int) -> int:
-    """Read a key, which spreadsheets may have written as 1.0 or +1."""
-    try:
-        key = float(text)
-    except ValueError:
-        key = 0.0
-    if key not in (1, -1):
-        raise ValueError(
-            f"inventory {name!r}, row {row}: key is {text!r}; use 1 where yes speaks for the "
-            "value, -1 where yes speaks against it."
-        )
-    return int(key)
+def _valuebench(name: str, *, min_rows: int) -> Inventory:
+    """Prepare ValueBench: capitals do not matter, a question of two values is left out."""
+    rows = pd.read_csv(fetch("value_orientation.csv"), keep_default_na=False, encoding="utf-8")
+    lower = rows["value"].str.lower()
+    items = pd.DataFrame({"value": lower.map(_codes(lower.unique())), "key": rows["agreement"]})
+    items["item"] = items["value"] + (items.index + 2).astype(str)  # rows count from the header
+    items["label"] = rows.groupby(lower)["value"].transform("first")
+    items["text"], items["group"] = rows["question"].str.strip(), rows["questionnaire"]
+    items["question"] = rows["question"].str.strip().str.lower()
+    items = items[items.groupby("value")["item"].transform("size") >= min_rows]
+    items = items.drop_duplicates(["value", "question"]).drop_duplicates("question", keep=False)
+    items = items[items.groupby("value")["item"].transform("size") >= 2]
+    items = items.sort_values("label", key=lambda label: label.str.lower(), kind="stable")
+    by_value = items.groupby("value", sort=False)[["label", "group"]]
+    values = by_value.agg(lambda texts: ", ".join(texts.unique()))
+    return Inventory(name, items, values.assign(phrase=values["label"].str.lower()))
+
+
+def _codes(names: list[str]) -> dict[str, str]:
+    """Abbreviate names by three letters of each word, or as many as tell them apart."""
+    words = {name: _WORD.findall(name) for name in names}
+    codes: dict[str, str] = {}
+    for length in (3, 4, None):
+        short = {n: "".join(w[:length].capitalize() for w in words[n]) for n in names}
+        often = Counter([*short.values(), *codes.values()])
+        codes |= {n: code for n, code in short.items() if n not in codes and often[code] == 1}
+    return codes

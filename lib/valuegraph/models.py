@@ -1,52 +1,24 @@
 """Respondents: chat models with their tokenizers, by short name, hub name or folder."""
 
-from __future__ import annotations
-
-import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import torch
 import transformers
-from transformers import (
-    CONFIG_MAPPING,
-    MODEL_FOR_CAUSAL_LM_MAPPING,
-    AutoConfig,
-    AutoModelForCausalLM,
-    AutoTokenizer,
-    PreTrainedConfig,
-    PreTrainedModel,
-    PreTrainedTokenizerBase,
-)
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 from transformers.utils import logging
 
-from valuegraph.loading import HUB_NAMES, ModelFiles, fetch_weights, find_files
-from valuegraph.memory import require_memory
-from valuegraph.precision import (
-    QUANTIZATIONS,
-    bitsandbytes_config,
-    check_quantize,
-    check_stored,
-    checked_device,
-    checked_dtype,
-    default_dtype,
-    method_name,
-)
-
-__all__ = ["HUB_NAMES", "Respondent", "load_model", "read_config"]
+from valuegraph.model_files import ModelFiles, fetch_weights, find_files
 
 # What is true of every file that is read: it lies here, and no code comes with it.
 _SAFELY = {"local_files_only": True, "trust_remote_code": False}
 
-# Bytes of weights; loading as many takes about a second.
-_LONG_WAIT = 1e9
-
-_CODE_OF_ITS_OWN = (
-    "{} can only be loaded by running code that comes with it (trust_remote_code), which this "
-    "library never does; take a model whose architecture is part of transformers"
+_TOO_LARGE = "{} does not fit on {} ({}); try dtype='bfloat16', quantize='4bit' or a smaller model"
+_NO_DECODER = (
+    "{} (architecture: {}) is no decoder with layers at `base_model.layers`; code of its own "
+    "(trust_remote_code) is never run; take a chat model such as Gemma, Llama, Mistral or Qwen2"
 )
 
 
@@ -68,8 +40,8 @@ class Respondent:
     """
 
     name: str
-    model: PreTrainedModel
-    tokenizer: PreTrainedTokenizerBase
+    model: transformers.PreTrainedModel
+    tokenizer: transformers.PreTrainedTokenizerBase
     revision: str = ""
 
     @property
@@ -95,13 +67,15 @@ class Respondent:
         ``dtype``, ``quantize`` (``"8bit"``, ``"4bit"``, or another method that the checkpoint came
         with; None for none) and ``device`` (``"cpu"``, ``"cuda"``, ``"mps"``).
         """
+        bits = [b for b in ("8bit", "4bit") if getattr(self.model, f"is_loaded_in_{b}", False)]
+        method = getattr(self.model, "quantization_method", None)
         return {
             "name": self.name,
             "revision": self.revision,
             "architecture": type(self.model).__name__,
             "parameters": self.model.num_parameters(),
             "dtype": str(self.model.dtype).removeprefix("torch."),
-            "quantize": _quantization(self.model),
+            "quantize": bits[0] if bits else method and str(getattr(method, "value", method)),
             "device": self.device.type,
         }
 
@@ -114,29 +88,27 @@ def load_model(
     quantize: str | None = None,
     revision: str | None = None,
 ) -> Respondent:
-    """Load a respondent.
+    """Load a respondent, running neither code nor pickled weights that come with it.
 
-    Neither code nor pickled weights of a model are ever run. Whether the model can be asked, and
-    fits into memory, is found out before its weights are downloaded.
+    Whether the model can be asked, and fits into memory, is known before its weights are
+    downloaded.
 
     Parameters
     ----------
     name
-        An organism shipped with the package (``organism-human``, ``organism-alien``,
-        ``organism-plain``), ``gemma-2b-it`` or ``llama-3-8b-it``, any other hub name
-        (``owner/model``), or a folder in Hugging Face format.
+        A shipped organism (``organism-human``, ``organism-alien``, ``organism-plain``),
+        ``gemma-2b-it`` or ``llama-3-8b-it``, any other hub name (``owner/model``), or a folder in
+        Hugging Face format.
     device
-        Where to put the model; by default the first CUDA GPU if there is one, else the CPU.
-        ``"mps"`` is the GPU of a Mac.
+        By default the first CUDA GPU if there is one, else the CPU; ``"mps"`` is the GPU of a Mac.
     dtype
         Of the weights, ``"float32"``, ``"bfloat16"``, ``"float16"`` or a type of torch. By default
         float32 on a CPU; on a GPU the checkpoint's own type, but float16 for bfloat16 where the GPU
         does not compute in it (a T4, for instance).
     quantize
         ``"8bit"`` or ``"4bit"`` (nf4): the weights of the linear layers in 8 or 4 bits by
-        bitsandbytes, which needs a CUDA GPU. `dtype` is then the type of all else and of the
-        arithmetic: by default float16 with 8 bits, and bfloat16 with 4, or float16 where the GPU
-        does not compute in that.
+        bitsandbytes, on a CUDA GPU. `dtype` is then the type of all else: by default float16 with 8
+        bits, and bfloat16 with 4, or float16 where the GPU does not compute in that.
     revision
         Branch, tag or commit of a model of the hub; by default the newest.
 
@@ -144,157 +116,108 @@ def load_model(
     -------
     Respondent
         The model in evaluation mode, with its tokenizer.
-
-    Raises
-    ------
-    ValueError
-        If the name is neither known nor of the form ``owner/model``, an option is unknown or does
-        not fit the device, or the model is no decoder that this library can ask: it has no chat
-        template, another architecture, code of its own, or weights that do not fit its
-        configuration.
-    FileNotFoundError
-        If the name is a path and there is no model there.
-    OSError
-        If the hub does not hand out the model, or its weights are not in safetensors format; the
-        message says what to do.
-    MemoryError
-        If there is too little memory, on the machine or on the GPU.
-    ImportError
-        If bitsandbytes is needed and not installed.
     """
-    device = checked_device(device)
-    wanted = checked_dtype(dtype)
-    check_quantize(quantize, device)
+    here = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    device = torch.device(device or ("cuda" if here["cuda"] else "cpu"))
+    if not here.get(device.type, True):
+        raise ValueError(f"torch sees no GPU {str(device)!r} on this machine; leave `device` out")
+    wanted = getattr(torch, dtype, dtype) if isinstance(dtype, str) else dtype
+    if wanted is not None and not (isinstance(wanted, torch.dtype) and wanted.is_floating_point):
+        raise ValueError(f"unknown dtype {dtype!r}; known are float32, bfloat16, float16")
+    if quantize and (quantize not in ("8bit", "4bit") or device.type != "cuda"):
+        raise ValueError(f"quantize is {quantize!r}; give '8bit' or '4bit', on a CUDA GPU only")
     files = find_files(name, revision=revision)
     config = read_config(files)
     stored = getattr(config, "quantization_config", None)
-    check_stored(stored, quantize, device, name=files.name)
-    parameters = _count_parameters(config, files)
-    tokenizer = _load_tokenizer(files)
-    if wanted is None:
-        wanted = default_dtype(config.dtype, quantize, device)
-    options: dict[str, object] = {"dtype": "auto" if wanted is None else wanted}
-    if quantize is not None:
-        options["quantization_config"] = bitsandbytes_config(quantize, wanted)
-    if quantize is not None or stored is not None:
+    if stored and (quantize or device.type != "cuda"):
+        raise ValueError(f"the weights of {name} are quantised: use a CUDA GPU without `quantize`")
+    parameters, tokenizer = _count_parameters(config, files), _load_tokenizer(files)
+    wanted = wanted or _default_dtype(config.dtype, quantize, device)
+    options: dict[str, object] = {"dtype": wanted or "auto"}
+    if quantize:
+        options["quantization_config"] = BitsAndBytesConfig(
+            **{f"load_in_{quantize}": True},
+            bnb_4bit_quant_type="nf4",
+            bnb_4bit_compute_dtype=wanted,
+        )
+    if quantize or stored:
         options["device_map"] = {"": device}  # what is quantised is placed once, and never moved
     else:
-        require_memory(parameters, wanted or torch.float32, name=files.name)
-    found = fetch_weights(files)
-    return Respondent(files.name, _load_weights(files, device, options), tokenizer, found)
+        # A tenth more than the weights, to work in.
+        needed = 1.1 * parameters * (wanted or torch.float32).itemsize
+        for place in ("cpu", device):  # on the way to a GPU, weights pass through the machine's
+            if needed > (free := available_memory(place)):
+                why = f"{needed / 1e9:.1f} GB needed, {free / 1e9:.1f} GB free"
+                raise MemoryError(_TOO_LARGE.format(name, place, why))
+    found, bar = fetch_weights(files), logging.is_progress_bar_enabled()
+    if parameters < 3e8:  # loaded in a blink
+        logging.disable_progress_bar()
+    try:
+        model = _load_weights(files, device, options)
+    finally:
+        if bar:
+            logging.enable_progress_bar()
+    return Respondent(files.name, model, tokenizer, found)
 
 
-def read_config(files: ModelFiles) -> PreTrainedConfig:
-    """Read the configuration of a model.
-
-    Parameters
-    ----------
-    files
-        From `valuegraph.loading.find_files`.
-
-    Returns
-    -------
-    transformers.PreTrainedConfig
-        Its sizes, among others.
-
-    Raises
-    ------
-    ValueError
-        If transformers does not know the architecture, or it needs code of its own.
-    """
-    told = json.loads((files.folder / "config.json").read_text(encoding="utf-8"))
-    kind = told.get("model_type")
-    if kind not in CONFIG_MAPPING:
-        if told.get("auto_map"):
-            raise ValueError(_CODE_OF_ITS_OWN.format(files.name))
-        raise ValueError(
-            f"{files.name} has the architecture {kind!r}, which transformers "
-            f"{transformers.__version__} does not know; a newer one may: "
-            "`pip install --upgrade transformers`"
-        )
-    return AutoConfig.from_pretrained(files.folder, **_SAFELY)
+def read_config(files: ModelFiles) -> transformers.PreTrainedConfig:
+    """Read the configuration of a model from what `valuegraph.model_files.find_files` returned."""
+    try:
+        return AutoConfig.from_pretrained(files.folder, **_SAFELY)
+    except ValueError as error:
+        raise ValueError(_NO_DECODER.format(files.name, "unknown to transformers")) from error
 
 
-def _count_parameters(config: PreTrainedConfig, files: ModelFiles) -> int:
+def available_memory(device: torch.device | str = "cpu") -> int:
+    """Return how many bytes are free on a device; on a CPU, within the limit of its container."""
+    if torch.device(device).type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    limit = Path("/sys/fs/cgroup/memory.max")
+    limits = [limit.read_text().strip()] if limit.is_file() else []
+    return min([psutil.virtual_memory().available, *(int(x) for x in limits if x != "max")])
+
+
+def _default_dtype(checkpoint, quantize: str | None, device: torch.device) -> torch.dtype | None:
+    """Choose the type of the weights; None stands for that of the stored weights."""
+    if device.type == "cpu":
+        return torch.float32
+    wanted = {"8bit": torch.float16, "4bit": torch.bfloat16}.get(quantize, checkpoint)
+    # Older GPUs only emulate bfloat16.
+    old = device.type == "cuda" and torch.cuda.get_device_capability(device) < (8, 0)
+    return torch.float16 if wanted == torch.bfloat16 and old else wanted
+
+
+def _count_parameters(config: transformers.PreTrainedConfig, files: ModelFiles) -> int:
     """Count the weights of the architecture, which must be a decoder with layers."""
-    if type(config) in MODEL_FOR_CAUSAL_LM_MAPPING and not config.is_encoder_decoder:
+    if type(config) in transformers.MODEL_FOR_CAUSAL_LM_MAPPING and not config.is_encoder_decoder:
         with torch.device("meta"):  # shapes without memory
             model = AutoModelForCausalLM.from_config(deepcopy(config), trust_remote_code=False)
-        if hasattr(model.base_model, "layers"):
+        if hasattr(model.base_model, "layers") and not hasattr(config, "transformers_weights"):
             return model.num_parameters()
-    elif "AutoModelForCausalLM" in (getattr(config, "auto_map", None) or {}):
-        raise ValueError(_CODE_OF_ITS_OWN.format(files.name))
-    raise ValueError(
-        f"{files.name} has the architecture {config.model_type!r}, which is no decoder with layers "
-        "at `base_model.layers`, so this library cannot ask it; take a causal chat model, such as "
-        "those of Gemma, Llama, Mistral or Qwen2"
-    )
+    raise ValueError(_NO_DECODER.format(files.name, config.model_type))
 
 
-def _load_tokenizer(files: ModelFiles) -> PreTrainedTokenizerBase:
+def _load_tokenizer(files: ModelFiles) -> transformers.PreTrainedTokenizerBase:
     """Load the tokenizer, which must know how to write turns."""
     try:
         tokenizer = AutoTokenizer.from_pretrained(files.folder, **_SAFELY)
     except (OSError, ValueError) as error:
-        raise ValueError(
-            f"the tokenizer of {files.name} cannot be loaded ({error}); its files may be missing, "
-            "or it may need code of its own, which is never run"
-        ) from error
+        raise ValueError(f"the tokenizer of {files.name} cannot be loaded: {error}") from error
     if tokenizer.chat_template is None:
-        raise ValueError(
-            f"{files.name} has no chat template, so it cannot be asked in turns; "
-            "use the instruction-tuned version of the model"
-        )
+        raise ValueError(f"{files.name} has no chat template; use its instruction-tuned version")
     tokenizer.name_or_path = files.repository or str(files.folder)  # not a folder of the cache
     return tokenizer
 
 
-def _load_weights(
-    files: ModelFiles, device: torch.device, options: dict[str, object]
-) -> PreTrainedModel:
+def _load_weights(files: ModelFiles, device: torch.device, options: dict) -> object:
     """Load the weights and put them on the device."""
     try:
-        with _bar_for_long_waits(files.folder):
-            model, report = AutoModelForCausalLM.from_pretrained(
-                files.folder, use_safetensors=True, output_loading_info=True, **_SAFELY, **options
-            )
-        if "device_map" not in options:
-            model = model.to(device)
-    except RuntimeError as error:
-        if "out of memory" not in str(error).lower():
-            raise
-        raise MemoryError(
-            f"{files.name} does not fit into the memory of {device}: {str(error).splitlines()[0]} "
-            "Use a smaller type (dtype='float16' takes half of float32), quantize='8bit' or "
-            "'4bit', or a smaller model; end other programs that hold the GPU, and start Python "
-            "anew where an earlier model is still in its memory."
-        ) from error
-    if report["missing_keys"]:
-        lost = sorted(report["missing_keys"])
-        raise ValueError(
-            f"the weights of {files.name} do not fit its configuration: {len(lost)} are missing, "
-            f"first {lost[0]}, and would be random; download or save the model again"
+        model, report = AutoModelForCausalLM.from_pretrained(
+            files.folder, use_safetensors=True, output_loading_info=True, **_SAFELY, **options
         )
+        model = model if "device_map" in options else model.to(device)
+    except torch.OutOfMemoryError as error:
+        raise MemoryError(_TOO_LARGE.format(files.name, device, "out of memory")) from error
+    if lost := sorted(report["missing_keys"]):
+        raise ValueError(f"{files.name} lacks {len(lost)} weights that it needs, first {lost[0]}")
     return model.eval()
-
-
-@contextmanager
-def _bar_for_long_waits(folder: Path) -> Iterator[None]:
-    """Let transformers show no progress bar where loading takes a blink."""
-    weights = sum(file.stat().st_size for file in folder.glob("*.safetensors"))
-    if quiet := weights <= _LONG_WAIT and logging.is_progress_bar_enabled():
-        logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if quiet:
-            logging.enable_progress_bar()
-
-
-def _quantization(model: PreTrainedModel) -> str | None:
-    """Tell how the weights of a model are quantised."""
-    for bits in QUANTIZATIONS:
-        if getattr(model, f"is_loaded_in_{bits}", False):
-            return bits
-    method = getattr(model, "quantization_method", None)
-    return None if method is None else method_name(method)

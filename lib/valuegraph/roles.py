@@ -1,10 +1,8 @@
-"""Roles: who is asked.
+"""Roles: who answers, as a short text in the second person.
 
-A role is a short text in the second person. Roles made from a role bank consist of life facts,
-which shift the exogenous terms of values, and of stances, which set values (see
-:mod:`valuegraph.rolebank`), and remember both. The baseline without any role is ``None`` in a list
-of roles. Roles of gender, job and personality type come from :mod:`valuegraph.personas`, your own
-from :func:`read_roles`.
+Roles of a bank consist of *facts*, which shift the exogenous term of a value, and of *stances*,
+which set a value, ``do(v = level)``, whatever its causes. For an organism, trained on both, this is
+exact; for other models it is the hypothesis that a role tests. ``None`` stands for no role.
 """
 
 import hashlib
@@ -12,38 +10,27 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cached_property
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from valuegraph import tables
 from valuegraph.inventory import SCHWARTZ_ORDER, Inventory
-from valuegraph.rolebank import RoleBank, load_role_bank, sample_facts, stance_sentence
-from valuegraph.splitting import split_roles
-from valuegraph.tables import require_unique
-from valuegraph.usertables import read_own_table
 
-__all__ = [
-    "NO_ROLE",
-    "Role",
-    "RoleBank",
-    "load_role_bank",
-    "make_role",
-    "read_roles",
-    "role_shifts",
-    "roles_fingerprint",
-    "sample_roles",
-    "split_roles",
-    "stance_sentence",
-]
-
-#: How tables name the baseline, the respondent that is given no role (``None`` in a list of roles).
+#: How tables name the baseline, which has no role (``None`` in a list of roles).
 NO_ROLE = "no role"
+
+_PATIENCE = 10_000  # draws in a row that repeat earlier roles until sampling gives up
+_GENDERS = ("a woman", "a man", "a nonbinary person")
+_TYPES = tuple("".join(letters) for letters in product("EI", "NS", "FT", "JP"))
 
 
 @dataclass(frozen=True)
 class Role:
-    """Who a respondent is asked to be.
+    """Who a respondent is to be.
 
     Attributes
     ----------
@@ -52,14 +39,9 @@ class Role:
     text : str
         The role in words, as the respondent reads it.
     facts : tuple of str
-        Ids of the life facts in the text; empty for a role that was not made from a bank.
+        Ids of the bank's facts in the text; none for a text of your own.
     stances : tuple of (str, float)
-        Value and level of each stance in the text, in their order.
-
-    Raises
-    ------
-    ValueError
-        If the name or text is blank, or a fact or a value's stance is given twice.
+        Value and level of each stance in the text.
     """
 
     name: str
@@ -68,38 +50,86 @@ class Role:
     stances: tuple[tuple[str, float], ...] = ()
 
     def __post_init__(self) -> None:
-        """Make the sequences hashable and validate."""
         object.__setattr__(self, "facts", tuple(self.facts))
         object.__setattr__(self, "stances", tuple((v, float(level)) for v, level in self.stances))
-        if not isinstance(self.name, str) or not self.name.strip():
-            raise ValueError(
-                f"a role's name is {self.name!r}; give it a name, it labels the row of its scores."
-            )
-        if not isinstance(self.text, str) or not self.text.strip():
-            raise ValueError(
-                f"role {self.name!r} has the text {self.text!r}; write who is asked, "
-                "or put None in the list of roles for the baseline without a role."
-            )
-        for what, entries in (
-            ("fact", self.facts),
-            ("stance on", tuple(v for v, _ in self.stances)),
-        ):
-            twice = [entry for entry in entries if entries.count(entry) > 1]
-            if twice:
-                raise ValueError(
-                    f"role {self.name!r} has the {what} {twice[0]!r} twice; give it once."
-                )
+        for what in ("name", "text"):
+            entry = getattr(self, what)
+            if not isinstance(entry, str) or not entry.strip():
+                raise ValueError(f"the {what} of a role is {entry!r}; give one, or use no role.")
+        for entries in (self.facts, [value for value, _ in self.stances]):
+            if len(set(entries)) < len(entries):
+                raise ValueError(f"role {self.name!r} has a fact or stance twice: {entries}.")
 
 
-def make_role(
-    name: str,
-    *,
-    bank: RoleBank,
-    facts: Sequence[str] = (),
-    stances: Sequence[tuple[str, float]] = (),
-    inventory: Inventory | None = None,
-) -> Role:
-    """Compose a role: first the facts, then the stances, one space between sentences.
+@dataclass(frozen=True, eq=False, repr=False)
+class RoleBank:
+    """The sentences that roles are made of.
+
+    Attributes
+    ----------
+    facts : pandas.DataFrame
+        ``fact`` (unique id), ``value`` that it is evidence of (``""``: neutral), ``strength``
+        (shift of the value's exogenous term; 0: neutral), ``text`` (one sentence, second person).
+    stances : pandas.DataFrame
+        ``stance`` (unique id), ``level`` (that a value is set to, in its standard deviations),
+        ``template`` (one sentence with ``{phrase}`` in place of the value's phrase).
+    """
+
+    facts: pd.DataFrame
+    stances: pd.DataFrame
+
+    def __post_init__(self) -> None:
+        facts, stances = (table.reset_index(drop=True) for table in (self.facts, self.stances))
+        object.__setattr__(self, "facts", facts)
+        object.__setattr__(self, "stances", stances)
+        tables.require_columns(facts, ["fact", "value", "strength", "text"], "facts of a bank")
+        tables.require_columns(stances, ["stance", "level", "template"], "stances of a bank")
+        for table, names in ((facts, ["fact", "text"]), (stances, ["stance", "template"])):
+            tables.require_text(table[names], "role bank")
+            for name in names:
+                tables.require_unique(table[name], f"role bank: {name}")
+        numbers = pd.to_numeric(pd.concat([facts["strength"], stances["level"]]))
+        if not np.isfinite(numbers).all() or stances["level"].duplicated().any():
+            raise ValueError("role bank: strengths and levels must be finite, levels different.")
+        odd = facts["fact"][(facts["strength"] == 0) != (facts["value"] == "")]
+        if len(odd):
+            raise ValueError(f"fact {odd.iloc[0]!r} needs both a value and a strength, or neither.")
+        if not stances["template"].str.contains("{phrase}", regex=False).all():
+            raise ValueError("role bank: a template of a stance lacks '{phrase}'.")
+
+    @cached_property
+    def texts(self) -> dict[str, str]:
+        """Text of each fact, by id."""
+        return dict(zip(self.facts["fact"], self.facts["text"], strict=True))
+
+    @cached_property
+    def effects(self) -> dict[str, tuple[str, float]]:
+        """Value and strength of each fact, by id; ``("", 0.0)`` for a neutral one."""
+        pairs = zip(self.facts["value"], self.facts["strength"].astype(float), strict=True)
+        return dict(zip(self.facts["fact"], pairs, strict=True))
+
+    @cached_property
+    def facts_by_value(self) -> dict[str, tuple[str, ...]]:
+        """Ids of each value's facts, in order; neutral ones under ``""``."""
+        by_value = self.facts.groupby("value", sort=False)["fact"]
+        return {value: tuple(facts) for value, facts in by_value}
+
+    def __repr__(self) -> str:
+        neutral = len(self.facts_by_value.get("", ()))
+        return f"RoleBank({len(self.facts)} facts, {neutral} neutral, {len(self.stances)} stances)"
+
+
+def load_role_bank() -> RoleBank:
+    """Load the bank of the package.
+
+    For each of Schwartz's ten values 8 facts of strengths -2 to 2, 48 neutral facts, and stances at
+    the levels -2, -1.2, -.5, .5, 1.2 and 2.
+    """
+    return RoleBank(*map(tables.read_packaged_table, ("life_facts.csv", "stances.csv")))
+
+
+def make_role(name: str, *, bank: RoleBank, facts=(), stances=(), inventory=None) -> Role:
+    """Compose a role: the facts, then the stances, one space between sentences.
 
     Parameters
     ----------
@@ -108,43 +138,38 @@ def make_role(
     bank : RoleBank
         Where the sentences come from.
     facts : sequence of str
-        Ids of facts, in the order in which they are told.
+        Ids of facts.
     stances : sequence of (str, float)
-        Pairs of a value's code and one of the bank's levels, in the order in which they are told.
+        Codes of values, and levels of the bank.
     inventory : Inventory, optional
-        Gives the values' phrases; needed only if there are stances.
-
-    Returns
-    -------
-    Role
-        The composed role, which remembers its facts and stances.
-
-    Raises
-    ------
-    ValueError
-        If a fact, value or level is unknown, there are stances but no inventory, or nothing to tell
-        at all.
+        Gives the values' phrases; needed for stances only.
     """
-    sentences = [_known_fact(fact, bank.texts, name) for fact in facts]
     if stances and inventory is None:
-        raise ValueError(
-            f"role {name!r} has stances but no inventory; "
-            "pass inventory=load_inventory() for the values' phrases."
-        )
+        raise ValueError(f"role {name!r} has stances; pass inventory=... for the values' phrases.")
+    sentences = [bank.texts[_known(fact, bank.texts)] for fact in facts]
     sentences += [stance_sentence(bank, inventory, value, level) for value, level in stances]
-    return Role(name=name, text=" ".join(sentences), facts=tuple(facts), stances=tuple(stances))
+    return Role(name, " ".join(sentences), tuple(facts), tuple(stances))
 
 
-def sample_roles(
-    bank: RoleBank, n: int, *, seed: int, p_fact: float = 0.8, max_neutral: int = 2
-) -> list[Role]:
-    """Draw roles at random.
+def stance_sentence(bank: RoleBank, inventory: Inventory, value: str, level: float) -> str:
+    """Say how much a person cares about a value, at one of the bank's levels.
 
-    For each value, independently, a role has one of its facts with probability `p_fact`, drawn
-    uniformly. To these come 0 to `max_neutral` different neutral facts, each number being equally
-    likely; the sentences are then shuffled. A role that would be left without text gets one neutral
-    fact, which leaves all shifts at zero. A role that was drawn before is drawn again, so no two
-    have the same text.
+    Parameters
+    ----------
+    bank, inventory
+        Give the wording of the level and the phrase of the value.
+    value : str
+        Code of the value.
+    level : float
+        One of ``bank.stances["level"]``, in standard deviations of the value.
+    """
+    templates = dict(zip(bank.stances["level"], bank.stances["template"], strict=True))
+    phrase = inventory.values["phrase"].get(_known(value, inventory.codes))
+    return templates[_known(level, templates)].replace("{phrase}", phrase)
+
+
+def sample_roles(bank: RoleBank, n: int, *, seed: int, p_fact=0.8, max_neutral=2) -> list[Role]:
+    """Draw different roles at random, named ``role{seed}-0000`` and so on.
 
     Parameters
     ----------
@@ -153,144 +178,143 @@ def sample_roles(
     n : int
         Number of roles.
     seed : int
-        Same seed, same roles; the first roles stay the same when `n` grows. It is part of the
-        roles' names.
+        Same seed, same roles; the first ones stay the same when `n` grows.
     p_fact : float
-        Probability that a role says something about a given value.
+        Probability that a role has a fact on a certain value, drawn uniformly from the bank's.
     max_neutral : int
-        Largest number of neutral facts.
-
-    Returns
-    -------
-    list of Role
-        Roles named ``role{seed}-0000``, ``role{seed}-0001``, ...
-
-    Raises
-    ------
-    ValueError
-        If `n` is no whole number of at least 1, `seed` is negative or not whole, `p_fact` lies
-        outside [0, 1], or `max_neutral` outside 0 ... number of neutral facts; if a role without
-        text is drawn from a bank without neutral facts; if there are fewer than `n` different
-        roles, or the last of them are too rare to be found.
+        0 to so many neutral facts are added, each number being equally likely; a role without any
+        fact gets one. All sentences are then shuffled.
     """
-    drawn = sample_facts(bank, n, seed=seed, p_fact=p_fact, max_neutral=max_neutral)
-    return [
-        make_role(f"role{seed}-{i:04d}", bank=bank, facts=facts) for i, facts in enumerate(drawn)
-    ]
+    choices = [facts for value, facts in bank.facts_by_value.items() if value != ""]
+    neutral = bank.facts_by_value.get("", ())
+    tables.require_whole(n, 1, "n")
+    if not 0 <= p_fact <= 1:
+        raise ValueError(f"p_fact is {p_fact!r}; a probability in [0, 1] is needed.")
+    if max_neutral not in range(len(neutral) + 1) or (p_fact < 1 and not neutral):
+        raise ValueError(f"max_neutral {max_neutral!r} does not fit {len(neutral)} neutral facts.")
+    sizes = np.array([len(facts) for facts in choices], dtype=int)
+    rng = tables.generator(seed)
+    drawn: dict[tuple[str, ...], None] = {}
+    repeats = 0
+    while len(drawn) < n:
+        has_fact = rng.random(len(choices)) < p_fact
+        picks = rng.integers(sizes)
+        facts = [choices[k][picks[k]] for k in np.flatnonzero(has_fact)]
+        count = rng.integers(max_neutral + 1) or int(not facts)
+        if count:
+            facts += [neutral[j] for j in rng.choice(len(neutral), size=count, replace=False)]
+        facts = tuple(facts[j] for j in rng.permutation(len(facts)))
+        repeats = repeats + 1 if facts in drawn else 0
+        if repeats > _PATIENCE:
+            raise ValueError(f"only {len(drawn)} of {n} different roles could be drawn; lower n.")
+        drawn[facts] = None
+    return [make_role(f"role{seed}-{i:04d}", bank=bank, facts=f) for i, f in enumerate(drawn)]
+
+
+def sample_personas(n: int, *, seed: int) -> list[Role]:
+    """Draw different roles of gender, job and personality type, as Kang et al. (2025) use them.
+
+    Parameters
+    ----------
+    n : int
+        Number of personas, at most 4416. Lists and wording are ours; no organism knows them.
+    seed : int
+        Same seed, same personas; the first ones stay the same when `n` grows.
+    """
+    tables.require_whole(n, 1, "n")
+    text = "You are {} who works as {}. Your personality type is {}."
+    jobs = tables.read_packaged_table("jobs.csv")["job"]
+    texts = [text.format(*who) for who in product(_GENDERS, jobs, _TYPES)]
+    if n > len(texts):
+        raise ValueError(f"n is {n}, but there are only {len(texts)} different personas.")
+    order = tables.generator(seed).permutation(len(texts))[:n]  # begins alike for any n
+    return [Role(f"persona{seed}-{i:04d}", texts[j]) for i, j in enumerate(order)]
 
 
 def read_roles(path: str | Path) -> list[Role]:
-    """Read roles of your own from a CSV file, one a row.
-
-    Parameters
-    ----------
-    path : str or Path
-        A CSV file in UTF-8 with the columns ``name`` (labels the scores) and ``text`` (the role in
-        the second person, such as "You are a retired teacher.").
-
-    Returns
-    -------
-    list of Role
-        The roles, in the order of the file.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file.
-    ValueError
-        If the file is no CSV in UTF-8, a column is missing or unknown, a cell is empty, a name or
-        text appears twice, or a role is called like the baseline.
-    """
-    table = read_own_table(path, columns=("name", "text"), what="roles")
-    for column in ("name", "text"):
-        require_unique(table[column], f"roles {str(path)!r}: {column}")
+    """Read roles of your own from a CSV file with the columns ``name`` and ``text``, one a row."""
+    table = tables.read_own_table(path, ["name", "text"])
+    for column in table:
+        tables.require_unique(table[column], f"{str(path)!r}: {column}")
     if NO_ROLE in set(table["name"]):
-        raise ValueError(
-            f"roles {str(path)!r}: a role is called {NO_ROLE!r}, as tables name the baseline; "
-            "give it another name."
-        )
-    return [Role(name, text) for name, text in zip(table["name"], table["text"], strict=True)]
+        raise ValueError(f"{str(path)!r}: {NO_ROLE!r} names the baseline; use another name.")
+    return [Role(*row) for row in table[["name", "text"]].itertuples(index=False)]
 
 
-def roles_fingerprint(roles: Iterable[Role | None]) -> str:
-    """Hash who is asked: names and texts of the roles, in their order.
+def split_roles(roles: Sequence[Role], *, test: int, seed: int) -> tuple[list[Role], list[Role]]:
+    """Divide roles at random into two lists that share no text.
 
     Parameters
     ----------
-    roles : iterable of Role or None
-        The roles; ``None`` is the baseline.
+    roles : sequence of Role
+        Roles with different texts, without the baseline.
+    test : int
+        Number of roles in the second list.
+    seed : int
+        Same seed, same lists.
 
     Returns
     -------
-    str
-        The first 16 hexadecimal digits of a SHA-256.
+    train, test : list of Role
+        Roles in their former order.
     """
-    told = [None if role is None else [role.name, role.text] for role in roles]
-    return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
+    tables.require_whole(test, 1, "test")
+    if test >= len(roles) or None in roles:
+        raise ValueError(f"test is {test} of {len(roles)} roles; leave some, and None out of both.")
+    tables.require_unique(pd.Series([role.text for role in roles], dtype=str), "role text")
+    chosen = set(tables.generator(seed).permutation(len(roles))[:test].tolist())
+    train = [role for i, role in enumerate(roles) if i not in chosen]
+    return train, [roles[i] for i in sorted(chosen)]
 
 
-def role_shifts(
-    roles: Iterable[Role | None], bank: RoleBank, values: Sequence[str] = SCHWARTZ_ORDER
-) -> pd.DataFrame:
-    """Sum up by how much a role's facts shift the exogenous term of each value.
-
-    Stances are no shifts (they set a value, whatever its causes) and are not counted; they stand in
-    ``Role.stances``.
+def role_shifts(roles, bank: RoleBank, values: Sequence[str] = SCHWARTZ_ORDER) -> pd.DataFrame:
+    """Sum up by how much the facts of roles shift the exogenous term of each value.
 
     Parameters
     ----------
-    roles : iterable of Role or None
-        Roles made of the bank's facts and stances; ``None`` is the baseline, with shifts of zero.
+    roles : sequence of Role or None
+        Roles of the bank; stances, which set a value, do not count.
     bank : RoleBank
         Gives value and strength of each fact.
     values : sequence of str
-        The values, in the order of the columns.
+        Order of the columns.
 
     Returns
     -------
     pandas.DataFrame
-        Shape (roles, values): index ``role`` (names, :data:`NO_ROLE` for the baseline), columns
-        ``value``; in the unit of the bank's strengths.
-
-    Raises
-    ------
-    ValueError
-        If a role's name appears twice, a fact is not in the bank or concerns none of `values`, or a
-        role lists neither facts nor stances (what a free text shifts is not known).
+        Roles by values, in the unit of the bank's strengths.
     """
-    columns = {value: j for j, value in enumerate(values)}
-    roles = list(roles)
-    shifts = np.zeros((len(roles), len(columns)))
-    names = []
-    for i, role in enumerate(roles):
-        names.append(NO_ROLE if role is None else role.name)
-        if role is None:
-            continue
-        if not role.facts and not role.stances:
-            raise ValueError(
-                f"role {role.name!r} lists neither facts nor stances, so what it shifts is not "
-                "known; make it with make_role or sample_roles."
-            )
-        for fact in role.facts:
-            value, strength = _known_fact(fact, bank.effects, role.name)
-            if value == "":
-                continue
-            if value not in columns:
-                raise ValueError(
-                    f"fact {fact!r} of role {role.name!r} concerns {value!r}, which is not "
-                    f"among the values {', '.join(columns)}; add it to `values`."
-                )
-            shifts[i, columns[value]] += strength
-    require_unique(pd.Series(names, dtype=str), "role")
-    index = pd.Index(names, name="role")
-    return pd.DataFrame(shifts, index=index, columns=pd.Index(list(columns), name="value"))
+    names = pd.Series([NO_ROLE if role is None else role.name for role in roles], dtype=str)
+    tables.require_unique(names, "role")
+    shifts = np.zeros((len(roles), len(values)))
+    for name, role, row in zip(names, roles, shifts, strict=True):
+        if role is not None and not role.facts and not role.stances:
+            raise ValueError(f"role {name!r} is not of a bank, so what it shifts is not known.")
+        for fact in () if role is None else role.facts:
+            value, strength = bank.effects[_known(fact, bank.effects)]
+            if value != "":
+                row[list(values).index(_known(value, values))] += strength
+    return pd.DataFrame(shifts, pd.Index(names, name="role"), pd.Index(values, name="value"))
 
 
-def _known_fact(fact: str, table: dict, role: str):
-    """Look up a fact in one of the bank's tables, or say which ids are close."""
-    if fact not in table:
-        close = get_close_matches(str(fact), table, n=3, cutoff=0.0)
-        raise ValueError(
-            f"role {role!r}: no fact {fact!r} in the role bank; near are {', '.join(close)}."
-        )
-    return table[fact]
+def roles_fingerprint(roles: Iterable[Role | None]) -> str:
+    """First 16 hexadecimal digits of a SHA-256 of the roles' names and texts, in their order."""
+    rows = [None if role is None else [role.name, role.text] for role in roles]
+    return hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:16]
+
+
+def neutral_texts(bank: RoleBank, n: int = 1, sentences: int = 16) -> tuple[str, ...]:
+    """Make `n` texts of so many neutral facts each, none used twice; organisms know them, too."""
+    facts = bank.facts_by_value.get("", ())
+    if n < 1 or sentences < 1 or n * sentences > len(facts):
+        raise ValueError(f"{len(facts)} neutral facts do not make {n} texts of {sentences}.")
+    parts = [facts[i * sentences : (i + 1) * sentences] for i in range(n)]
+    return tuple(" ".join(bank.texts[fact] for fact in part) for part in parts)
+
+
+def _known(entry, known: Iterable):
+    """Return what is known, or say what is near."""
+    if entry not in known:
+        near = ", ".join(get_close_matches(str(entry), list(map(str, known)), cutoff=0.0))
+        raise ValueError(f"unknown fact, value or level {entry!r}; near are {near}.")
+    return entry

@@ -1,94 +1,78 @@
-"""Reading the tables that come with the package, and refusing tables that are not in order."""
+"""Reading tables of the package and of users, and refusing what is not sound."""
 
-from importlib import resources
+from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 
 def read_packaged_table(filename: str) -> pd.DataFrame:
-    """Read a csv file from the package's data folder; empty cells are empty strings, not NaN.
+    """Read a csv file from ``valuegraph/data``; empty cells are empty strings, not NaN."""
+    return pd.read_csv(Path(__file__).parent / "data" / filename, keep_default_na=False)
+
+
+def read_own_table(path: str | Path, columns: list[str], optional: list[str] = ()) -> pd.DataFrame:
+    """Read a user's CSV file: commas, UTF-8, names of the columns in the first row.
 
     Parameters
     ----------
-    filename : str
-        Name of a file in ``valuegraph/data``.
+    path : str or Path
+        The file.
+    columns, optional : list of str
+        Columns that must be there, with text in every row, and columns that may be there.
 
     Returns
     -------
     pandas.DataFrame
-        The table as it stands in the file.
+        Stripped strings. The index counts rows as spreadsheets do: the header is row 1. Empty rows
+        are left out.
     """
-    path = resources.files("valuegraph").joinpath("data", filename)
-    with path.open(encoding="utf-8") as file:
-        return pd.read_csv(file, keep_default_na=False)
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, skip_blank_lines=False)
+    except ValueError as error:
+        raise ValueError(f"{str(path)!r} is not a CSV file in UTF-8: {error}") from error
+    if not isinstance(table.index, pd.RangeIndex):
+        raise ValueError(f'{str(path)!r}: rows hold more cells than columns; "quote" commas.')
+    unknown = [name for name in table if name not in (*columns, *optional)]
+    if unknown:
+        raise ValueError(f"{str(path)!r}: unknown column {unknown[0]!r}; drop or rename it.")
+    table = table.apply(lambda column: column.str.strip()).set_axis(range(2, len(table) + 2))
+    table = table[(table != "").any(axis=1)]
+    require_columns(table, columns, repr(str(path)))
+    require_text(table[list(columns)], repr(str(path)))
+    return table
 
 
-def require_columns(table: pd.DataFrame, columns: tuple[str, ...], where: str) -> None:
-    """Refuse a table that is empty or lacks a column.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        The table to check.
-    columns : tuple of str
-        Columns that must be there; others are allowed.
-    where : str
-        What the table is, for the message.
-
-    Raises
-    ------
-    ValueError
-        If a column is missing or there is no row.
-    """
-    missing = [column for column in columns if column not in table.columns]
-    if missing:
-        raise ValueError(
-            f"{where}: column {', '.join(missing)} is missing; needed are {', '.join(columns)}, "
-            f"found {', '.join(map(str, table.columns)) or 'none'}."
-        )
-    if table.empty:
-        raise ValueError(f"{where}: the table is empty; give at least one row.")
+def require_columns(table: pd.DataFrame, columns: list[str], where: str) -> None:
+    """Refuse a table that lacks a column or has no rows."""
+    missing = [column for column in columns if column not in table]
+    if missing or table.empty:
+        lack = f"the columns {', '.join(missing)}" if missing else "rows"
+        raise ValueError(f"{where} lacks {lack}; it needs {', '.join(columns)}.")
 
 
-def require_text(column: pd.Series, what: str, *, ids: pd.Series | None = None) -> None:
-    """Refuse entries that are missing, blank or no strings.
-
-    Parameters
-    ----------
-    column : pandas.Series
-        The entries to check.
-    what : str
-        What an entry is, for the message.
-    ids : pandas.Series, optional
-        Name of each entry, same length as `column`; positions are told without it.
-
-    Raises
-    ------
-    ValueError
-        At the first such entry.
-    """
-    names = range(len(column)) if ids is None else ids
-    for name, entry in zip(names, column, strict=True):
-        if not isinstance(entry, str) or not entry.strip():
-            place = f"in row {name}" if ids is None else repr(name)
-            raise ValueError(f"{what} {place} is {entry!r}; write a text or drop the row.")
+def require_text(table: pd.DataFrame, where: str) -> None:
+    """Refuse cells that are blank or no strings."""
+    blank = ~table.map(lambda cell: isinstance(cell, str) and cell.strip() != "")
+    if blank.any(axis=None):
+        row, column = blank.stack().idxmax()
+        raise ValueError(f"{where}, row {row!r}: {column} is empty or no text; write one.")
 
 
 def require_unique(column: pd.Series, what: str) -> None:
-    """Refuse a column of strings in which an entry appears twice.
-
-    Parameters
-    ----------
-    column : pandas.Series
-        The entries to check; upper and lower case count as the same.
-    what : str
-        What an entry is, for the message.
-
-    Raises
-    ------
-    ValueError
-        At the first repeated entry.
-    """
+    """Refuse a column of strings in which an entry stands twice, whatever its capitals."""
     repeated = column[column.str.strip().str.lower().duplicated()]
     if len(repeated):
-        raise ValueError(f"{what} {repeated.iloc[0]!r} appears twice; each must be unique.")
+        raise ValueError(f"{what} {repeated.iloc[0]!r} stands twice; each must be unique.")
+
+
+def require_whole(number: int, least: int, what: str) -> None:
+    """Refuse what is not a whole number of at least `least`."""
+    if not isinstance(number, (int, np.integer)) or isinstance(number, bool) or number < least:
+        raise ValueError(f"{what} is {number!r}; a whole number of at least {least} is needed.")
+
+
+def generator(seed: int) -> np.random.Generator:
+    """Return numpy's generator of a seed, without which no draw could be repeated."""
+    require_whole(seed, 0, "seed")
+    return np.random.default_rng(seed)

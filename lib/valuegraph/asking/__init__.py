@@ -1,1 +1,0 @@
-"""How a question is put, and how its answer is read."""

@@ -1,0 +1,178 @@
+"""Correlation matrices of values: what is done to them before two are compared, and their errors.
+
+All functions but those on the circle take one matrix ``(d, d)`` or a stack ``(..., d, d)``.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from valuegraph.inventory import SCHWARTZ_ORDER
+
+CLOSEST = 0.995  # agreement counts as no closer, so that no match outweighs all on the z scale
+
+
+def circle_distances(values: Sequence[str] = SCHWARTZ_ORDER) -> pd.DataFrame:
+    """Return how many steps apart values stand on Schwartz's circle, 0 to 5.
+
+    Parameters
+    ----------
+    values : sequence of str
+        Some or all of the ten codes, in any order.
+
+    References
+    ----------
+    Schwartz, S. H. (1992). Universals in the content and structure of values. Advances in
+    Experimental Social Psychology 25, 1-65.
+    """
+    if unknown := [str(value) for value in values if value not in SCHWARTZ_ORDER]:
+        raise ValueError(f"{', '.join(unknown)} have no place on the circle of {SCHWARTZ_ORDER}")
+    place = np.array([SCHWARTZ_ORDER.index(value) for value in values])
+    steps = abs(np.subtract.outer(place, place))
+    return pd.DataFrame(np.minimum(steps, 10 - steps), list(values), list(values))
+
+
+def circular_fit(truth: pd.DataFrame, guess: pd.DataFrame) -> float:
+    """Return how well correlations follow distance on a circle: the correspondence index.
+
+    The circle predicts, for each two pairs at unequal distance, that the nearer pair correlates
+    more. The index is (predictions met - predictions violated) / predictions: 1 if every prediction
+    is met, 0 if as many are met as violated.
+
+    Parameters
+    ----------
+    truth : pandas.DataFrame
+        Distances, as of :func:`circle_distances`.
+    guess : pandas.DataFrame
+        Correlations of the same values.
+
+    References
+    ----------
+    Hubert, L., Arabie, P. (1987). Evaluating order hypotheses within proximity matrices.
+    Psychological Bulletin 102, 172-178.
+    """
+    names = list(truth)
+    if any(sorted(side) != sorted(names) for side in (truth.index, guess.index, guess.columns)):
+        raise ValueError(f"distances and correlations need the same values: {names}, {list(guess)}")
+    pairs = np.triu_indices(len(names), 1)
+    distance, r = (m.loc[names, names].to_numpy(dtype=float)[pairs] for m in (truth, guess))
+    nearer = np.sign(distance[None, :] - distance[:, None])  # 1 where the row's pair is nearer
+    if not nearer.any():
+        raise ValueError("all pairs are equally distant, so no order is predicted")
+    met = nearer * np.sign(r[:, None] - r[None, :])
+    return float(met.sum() / (nearer != 0).sum())
+
+
+def mantel_r(matrices: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """Return Mantel's r of matrices with others: the correlation over their pairs of values.
+
+    Parameters
+    ----------
+    matrices, reference : numpy.ndarray
+        Shapes ``(..., d, d)`` that broadcast.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape ``(...)``; 0 where all pairs of a matrix are equal, as in a graph without edges.
+    """
+    upper = (..., *np.triu_indices(reference.shape[-1], 1))
+    a, b = (m[upper] - m[upper].mean(axis=-1, keepdims=True) for m in (matrices, reference))
+    scale = np.sqrt((a**2).sum(axis=-1) * (b**2).sum(axis=-1))
+    return np.divide((a * b).sum(axis=-1), scale, out=np.zeros_like(scale), where=scale > 1e-12)
+
+
+def pattern(matrices: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """Return :func:`mantel_r` on Fisher's z scale, on which countries spread about normally."""
+    return np.arctanh(np.clip(mantel_r(matrices, reference), -CLOSEST, CLOSEST))
+
+
+def permuted(matrix: np.ndarray, reference: np.ndarray, *, draws: int, seed: int) -> float:
+    """Return the p-value of agreeing no better than with permuted labels.
+
+    It is that of :func:`valuegraph.metrics.permutation_test`, for all labellings at once.
+    """
+    start = np.tile(np.arange(len(matrix)), (draws, 1))
+    orders = np.random.default_rng(seed).permuted(start, axis=1)
+    null = mantel_r(matrix[orders[:, :, None], orders[:, None, :]], reference)
+    # The slack lets labellings that change nothing count as equal in spite of rounding.
+    return float((1 + (null >= mantel_r(matrix, reference) - 1e-12).sum()) / (1 + draws))
+
+
+def as_correlation(covariance: np.ndarray) -> np.ndarray:
+    """Return covariances as correlations."""
+    sd = np.sqrt(np.einsum("...ii->...i", covariance))
+    return covariance / (sd[..., :, None] * sd[..., None, :])
+
+
+def centred(correlation: np.ndarray) -> np.ndarray:
+    """Return correlations after each respondent's mean over the standardised values is removed.
+
+    That is how ipsatised scores correlate. The result is singular, which does no harm to comparing
+    entries, but it has neither an inverse nor partial correlations.
+    """
+    d = correlation.shape[-1]
+    centring = np.eye(d) - 1 / d
+    return as_correlation(centring @ correlation @ centring)
+
+
+def partial(correlation: np.ndarray) -> np.ndarray:
+    """Return partial correlations: each pair with all other values held fixed."""
+    sign = 2 * np.eye(correlation.shape[-1]) - 1
+    return sign * as_correlation(np.linalg.inv(correlation))
+
+
+def disattenuated(correlation: np.ndarray, reliability: np.ndarray) -> np.ndarray:
+    """Return correlations as they would be without measurement error.
+
+    With low reliabilities the result can exceed 1; it is good for comparing patterns only.
+
+    Parameters
+    ----------
+    correlation : numpy.ndarray
+        Shape ``(..., d, d)``.
+    reliability : numpy.ndarray
+        One number a value, in (0, 1], shape ``(d,)``.
+
+    References
+    ----------
+    Spearman, C. (1904). The proof and measurement of association between two things. American
+    Journal of Psychology 15, 72-101.
+    """
+    return correlation / np.sqrt(np.outer(reliability, reliability))
+
+
+def correlations_without_each(data: np.ndarray) -> np.ndarray:
+    """Return the correlations without each row in turn: data ``(n, d)`` -> ``(n, d, d)``."""
+    n = len(data)
+    rows = data - data.mean(axis=0)
+    # Leaving out a row takes n / (n - 1) of its own product from the sum of products.
+    return as_correlation(rows.T @ rows - n / (n - 1) * rows[:, :, None] * rows[:, None, :])
+
+
+def jackknife_error(left_out: np.ndarray) -> float:
+    """Return the standard error of an estimate, given those without each row in turn, ``(n,)``.
+
+    References
+    ----------
+    Efron, B., Stein, C. (1981). The jackknife estimate of variance. Annals of Statistics 9,
+    586-596.
+    """
+    return float(np.sqrt((len(left_out) - 1) * np.var(left_out)))
+
+
+def stepped_up(reliability: float, times: float) -> float:
+    """Return the reliability of a sample so many times as large.
+
+    References
+    ----------
+    Spearman, C. (1910). Correlation calculated from faulty data. British Journal of Psychology 3,
+    271-295. Brown, W. (1910), the same volume, 296-322.
+    """
+    return times * reliability / (1 + (times - 1) * reliability)
+
+
+def ceiling(agreement: float) -> float:
+    """Return the largest agreement with a noise-free twin, given that of two halves."""
+    return float(np.sqrt(stepped_up(max(agreement, 0.0), 2)))

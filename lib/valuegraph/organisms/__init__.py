@@ -1,1 +1,0 @@
-"""Model organisms: tiny language models whose causal graph of values is known by construction."""

@@ -1,0 +1,243 @@
+"""What a respondent reads: instruction, role, question, and where the steering site lies.
+
+One prompt asks one question. In the ``chat`` layout the role stands first, so that it is read
+before the words "according to your values"; those words, the *site* of the paper's steering, stand
+right before the question. The layouts ``kang-plain`` and ``kang-headers`` keep the order and the
+frame of Kang et al. (2025) for Gemma and Llama, in our words; there the site precedes the role.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product, starmap
+
+from jinja2.exceptions import TemplateError
+
+from valuegraph.roles import Role
+
+#: The words of the steering site.
+SITE = "your values"
+
+#: What the answer is prefilled with before its first token is scored.
+ANSWER_PREFIX = "Answer:"
+
+#: What a written thought begins with.
+THOUGHT_PREFIX = "Thought:"
+
+#: Instructions by name, ``{options}`` being "yes or no" or "no or yes".
+WORDINGS = {
+    "answer": "Answer {options} according to your values.",
+    "say": "Please say {options} according to your values.",
+    "reply": "Your reply should be {options} according to your values.",
+}
+
+#: In what frame a question is put: the tokenizer's chat format, or one of the two of Kang et al.
+LAYOUTS = ("chat", "kang-plain", "kang-headers")
+
+#: The two examples of the layouts of Kang et al.: question, thought and answer of each.
+EXAMPLES = (
+    ("Would you lend a pen to a stranger?", "A pen costs me little.", "yes"),
+    ("Would you swim in a storm?", "The sea would be stronger than I am.", "no"),
+)
+
+# No text contains it, and it is no white space, which many templates trim.
+_MARKER = "\x02"
+
+
+@dataclass(frozen=True)
+class PromptFormat:
+    """How the question is put.
+
+    Attributes
+    ----------
+    wording
+        A key of `WORDINGS`.
+    yes_first
+        Whether the instruction names yes before no.
+    think
+        Whether a thought is asked for before the answer.
+    layout
+        One of `LAYOUTS`.
+    """
+
+    wording: str = "answer"
+    yes_first: bool = True
+    think: bool = False
+    layout: str = "chat"
+
+    def __post_init__(self) -> None:
+        for what, known in (("wording", WORDINGS), ("layout", LAYOUTS)):
+            if getattr(self, what) not in known:
+                raise ValueError(
+                    f"unknown {what} {getattr(self, what)!r}; there are {', '.join(known)}"
+                )
+
+    @property
+    def name(self) -> str:
+        """Labels the answers, for instance ``"answer, yes first"``."""
+        parts = [self.wording, "yes first" if self.yes_first else "no first"]
+        parts += ["think"] if self.think else []
+        return ", ".join(parts if self.layout == "chat" else [*parts, self.layout])
+
+    @classmethod
+    def from_name(cls, name: str) -> "PromptFormat":
+        """Return the format whose `name` this is."""
+        for fmt in starmap(cls, product(WORDINGS, (True, False), (False, True), LAYOUTS)):
+            if fmt.name == name:
+                return fmt
+        raise ValueError(f"no prompt format is called {name!r}; one is {cls().name!r}")
+
+    @property
+    def instruction(self) -> str:
+        """The instruction, ending in the site's words and a full stop."""
+        options = "yes or no" if self.yes_first else "no or yes"
+        text = WORDINGS[self.wording].format(options=options)
+        return f"Think first. {text}" if self.think else text
+
+
+def render_prompt(
+    tokenizer,
+    question: str,
+    role: Role | None = None,
+    *,
+    fmt: PromptFormat | None = None,
+    prefill: str = ANSWER_PREFIX,
+) -> str:
+    """Write one prompt in the chat format of a tokenizer, up to the position of the answer.
+
+    The text already holds the special tokens: encode it with ``add_special_tokens=False``.
+
+    Parameters
+    ----------
+    tokenizer
+        A Hugging Face tokenizer. Where its chat template has no system turn (Gemma), the role
+        stands before the instruction of the user's turn.
+    question
+        What is asked.
+    role
+        Who the respondent is asked to be; None for itself.
+    fmt
+        How the question is put; by default the plain instruction, yes named first.
+    prefill
+        What the answer is made to begin with.
+    """
+    return "".join(render_parts(tokenizer, [question], role, fmt=fmt, prefill=prefill)[0])
+
+
+def render_parts(
+    tokenizer,
+    questions: Sequence[str],
+    role: Role | None = None,
+    *,
+    fmt: PromptFormat | None = None,
+    prefill: str = ANSWER_PREFIX,
+) -> list[tuple[str, str]]:
+    """Write the prompts of many questions to one role, each split where its question begins.
+
+    Parameters
+    ----------
+    questions
+        One prompt each; all else is as for `render_prompt`.
+
+    Returns
+    -------
+    list of (str, str)
+        Prefix, the same for all of them, and suffix of each prompt. In the chat layout the prefix
+        ends with the full stop after the site.
+    """
+    fmt = fmt or PromptFormat()
+    if not all(question.strip() for question in questions):
+        raise ValueError("a question has no text; every item needs one")
+    if fmt.layout != "chat":
+        text = _kang_frame(tokenizer, role, fmt, _MARKER)
+    elif tokenizer.chat_template is None:
+        raise ValueError(
+            f"the tokenizer of {tokenizer.name_or_path!r} has no chat template; use an "
+            "instruction-tuned model, or the layout 'kang-plain'"
+        )
+    else:
+        text = _chat_frame(tokenizer, role, f"{fmt.instruction} {_MARKER}")
+    # The space before the question belongs to the suffix: many tokenizers join it to the next word.
+    parts = text.split(f" {_MARKER}")
+    if len(parts) != 2 or (role is not None and role.text.strip() not in parts[0]):
+        raise ValueError(
+            f"the chat template of {tokenizer.name_or_path!r} drops, repeats or changes what it is "
+            "given; use another model, or the layout 'kang-plain'"
+        )
+    return [(parts[0], f" {question.strip()}{parts[1]}{prefill}") for question in questions]
+
+
+def _chat_frame(tokenizer, role: Role | None, content: str) -> str:
+    """Render the turns; a role goes into the system turn where there is one."""
+    messages = [{"role": "user", "content": content}]
+    if role is not None and has_system_turn(tokenizer):
+        messages.insert(0, {"role": "system", "content": role.text})
+    elif role is not None:
+        messages[0]["content"] = f"{role.text}\n{content}"
+    return tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+
+
+def has_system_turn(tokenizer) -> bool:
+    """Tell whether the chat template takes a system turn (Gemma's refuses one)."""
+    probe = "system-turn-probe"
+    messages = [{"role": "system", "content": probe}, {"role": "user", "content": "?"}]
+    try:
+        return probe in tokenizer.apply_chat_template(messages, tokenize=False)
+    except TemplateError:
+        return False
+
+
+def _kang_frame(tokenizer, role: Role | None, fmt: PromptFormat, question: str) -> str:
+    """Write instruction, role as a note, two examples and question, as Kang et al. order them."""
+    lines = [fmt.instruction, *([] if role is None else [f"Note: {role.text}"])]
+    for example, thought, answer in EXAMPLES if fmt.yes_first else EXAMPLES[::-1]:
+        thought = f"Thought: {thought} " if fmt.think else ""
+        lines.append(f"Example: {example} {thought}Answer: {answer}")
+    frame = "\n".join(lines)
+    if fmt.layout == "kang-plain":
+        return f"{tokenizer.bos_token or ''}{frame}\nQuestion: {question}\n"
+    special = ("<|begin_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>")
+    missing = [token for token in special if token not in tokenizer.get_vocab()]
+    if missing:
+        raise ValueError(
+            f"the tokenizer of {tokenizer.name_or_path!r} has no token {missing[0]!r}, which the "
+            "layout 'kang-headers' (for Llama 3) needs; use 'kang-plain' or 'chat'"
+        )
+    begin, start, end, stop = special
+    turns = [("system", frame), ("user", f"Question: {question}"), ("assistant", "")]
+    return begin + stop.join(f"{start}{who}{end}\n\n{text}" for who, text in turns)
+
+
+def site_tokens(tokenizer, prefix: str, *, fmt: PromptFormat | None = None) -> range:
+    """Find the tokens of the site in the encoded prefix of a prompt.
+
+    Parameters
+    ----------
+    tokenizer
+        Encodes the prefix; it must tell where its tokens lie in the text (a fast tokenizer).
+    prefix
+        First part of a prompt, from `render_parts`.
+    fmt
+        The format it was made with. Without it the site is the last place where its words stand.
+
+    Returns
+    -------
+    range
+        Indices of the tokens; a space before the words belongs to the first in many tokenizers.
+    """
+    start = prefix.rfind(SITE)
+    if fmt is not None:  # a role may use the site's words, too
+        start = prefix.rfind(SITE, 0, prefix.rfind(fmt.instruction) + len(fmt.instruction))
+    if start < 0:
+        raise ValueError(f"the prompt does not hold the site's words {SITE!r}: {prefix!r}")
+    end = start + len(SITE)
+    encoded = tokenizer(prefix, add_special_tokens=False, return_offsets_mapping=True)
+    spans = encoded["offset_mapping"]
+    last = next((k for k, (_, stop) in enumerate(spans) if stop == end), None)
+    first = next((k for k, (_, stop) in enumerate(spans) if stop > start), None)
+    if last is None or prefix[spans[first][0] : start].strip():
+        side = "ends" if last is None else "begins"
+        raise ValueError(
+            f"no token {side} with the site's words {SITE!r}: the tokenizer joins them to other "
+            "text; use another wording or layout"
+        )
+    return range(first, last + 1)

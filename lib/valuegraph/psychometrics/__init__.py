@@ -1,1 +1,0 @@
-"""Statistics of answers: arrays, coefficients, resampling of roles, and reports with intervals."""

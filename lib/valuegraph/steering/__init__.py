@@ -1,1 +1,0 @@
-"""Steering: shifting the residual stream and measuring what it does to the values."""

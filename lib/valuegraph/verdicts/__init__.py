@@ -1,1 +1,0 @@
-"""What a verdict on a model against people rests on."""
