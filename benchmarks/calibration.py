@@ -1,6 +1,6 @@
 """How far the frequencies of a bootstrap can be trusted, on random models, organisms and the null.
 
-    python benchmarks/calibration.py --out lib/valuegraph/data/calibration
+    python benchmarks/calibration.py --out studies/data/calibration
 
 Three tables: `models.csv` (random models with clustered rows: what of the firm edges and arrows is
 true, and how many edges are found where there are none), `recorded.csv` (the null of the recorded
@@ -19,13 +19,11 @@ import typer
 from rich.console import Console
 from rich.progress import track
 
-from valuegraph.confidence import bootstrap
-from valuegraph.datasets import DataUnavailable
-from valuegraph.discovery import discover, problem_of
-from valuegraph.graphs.orientation import arrows
-from valuegraph.organisms.shipped import load_truth
-from valuegraph.paper import load_recorded_scores
-from valuegraph.simulation import random_model
+import valuegraph as vg
+from studies.paper.recorded import load_recorded_scores
+from studies.simulation import random_model
+from valuegraph.downloads import DataUnavailable
+from valuegraph.pc import arrows
 
 ALPHA = 0.05
 SIZES = (6, 10, 14, 17)
@@ -38,11 +36,9 @@ RELIABILITY = 0.997  # correlation of an organism's scores with the true values
 
 def null_rates(scores: pd.DataFrame, contexts: bool, alpha: float, draws: int, seed: int) -> float:
     """Share of the pairs of values that have an edge where dependence was removed."""
-    problem = problem_of(scores, method="pc", tiers=None, contexts=contexts)
-    rng = np.random.default_rng(seed)
-    found = problem.search([problem.independent(rng).own for _ in range(draws)], "pc", alpha)
-    pairs = problem.under_null
-    return float((found.skeleton & pairs).sum() / draws / pairs.sum())
+    graph = vg.discover(scores, alpha=alpha, contexts=contexts, null_draws=draws, seed=seed)
+    d = scores.shape[1]
+    return graph.info["null_edges"] / (d * (d - 1) / 2)
 
 
 def model_row(number: int, seed: int, resamples: int, draws: int) -> list[dict]:
@@ -58,7 +54,7 @@ def model_row(number: int, seed: int, resamples: int, draws: int) -> list[dict]:
     for unit in ("roles", "contexts"):
         contexts = unit == "contexts"
         scores = pooled if contexts else pooled.xs("none")
-        firm = bootstrap(
+        firm = vg.bootstrap(
             scores, alpha=ALPHA, contexts=contexts, n_resamples=resamples, null_draws=0, seed=number
         ).graph()
         firm = firm.among(model.values)
@@ -70,7 +66,7 @@ def model_row(number: int, seed: int, resamples: int, draws: int) -> list[dict]:
                 roles, rng, interventions=k if contexts else 0, between=between
             )
             empty = empty if contexts else empty.xs("none")
-            graph = discover(empty, alpha=ALPHA, contexts=contexts, null_draws=0)
+            graph = vg.discover(empty, alpha=ALPHA, contexts=contexts, null_draws=0)
             false.append(graph.among(model.values).n_edges)
         rows.append(
             {
@@ -121,8 +117,8 @@ def organism_scores(name: str, n: int, seed: int, folder: Path | None) -> pd.Dat
     """Elicited scores where a folder has them, else draws of the structure with a little noise."""
     if folder is not None:
         table = pd.read_csv(folder / f"{name}-{seed}.csv")
-        return table[list(load_truth(f"organism-{name}").values)].head(n)
-    scores = load_truth(f"organism-{name}").sample(n, seed=seed)
+        return table[list(vg.load_truth(f"organism-{name}").values)].head(n)
+    scores = vg.load_truth(f"organism-{name}").sample(n, seed=seed)
     noise = np.random.default_rng([seed, 1]).standard_normal(scores.shape)
     return scores + noise * scores.std().to_numpy() * np.sqrt(RELIABILITY**-2 - 1)
 
@@ -140,11 +136,11 @@ def organism_rows(
         for n in sizes
     ]
     for name, method, alpha, n in track(cells, "organisms"):
-        truth = load_truth(f"organism-{name}")
+        truth = vg.load_truth(f"organism-{name}")
         compelled = arrows(truth.cpdag().adjacency)
         counts = np.zeros(5, dtype=int)
         for seed in range(seeds):
-            firm = bootstrap(
+            firm = vg.bootstrap(
                 organism_scores(name, n, seed, folder),
                 method=method,
                 alpha=alpha,

@@ -23,10 +23,11 @@ from joblib import Parallel, delayed
 from rich.console import Console
 from rich.progress import track
 
-from valuegraph.datasets import DataUnavailable
-from valuegraph.graphs.orientation import open_triples, orient
-from valuegraph.paper import load_recorded_scores
-from valuegraph.search.problem import Problem
+from studies.paper.recorded import load_recorded_scores
+from valuegraph.discovery import prepared
+from valuegraph.downloads import DataUnavailable
+from valuegraph.graph import HEAD, TAIL
+from valuegraph.pc import open_triples, orient
 
 CHUNK = 50
 
@@ -43,10 +44,16 @@ def data() -> tuple[str, pd.DataFrame]:
         return "normal rows", pd.DataFrame(rows, columns=[f"v{k:02d}" for k in range(17)])
 
 
-def ours(problem: Problem, seeds: list, method: str, alpha: float) -> np.ndarray:
-    draws = [problem.resampled(np.random.default_rng(seed)) for seed in seeds]
-    found = problem.search(draws, method, alpha)
-    return found.skeleton & ~np.swapaxes(found.directed, 1, 2)
+def resampled(sample: np.ndarray, seed: np.random.SeedSequence) -> np.ndarray:
+    """Rows drawn with replacement, as the library's bootstrap draws them."""
+    return sample[np.random.default_rng(seed).integers(len(sample), size=len(sample))]
+
+
+def ours(scores: pd.DataFrame, seeds: list, method: str, alpha: float) -> np.ndarray:
+    _, _, sample, _, search, _ = prepared(scores, method=method, alpha=alpha)
+    marks, _ = search([resampled(sample, seed) for seed in seeds])
+    back = np.swapaxes(marks, 1, 2)
+    return (marks > 0) & ~((back == HEAD) & (marks == TAIL))
 
 
 def theirs(rows: np.ndarray, alpha: float) -> tuple[np.ndarray, object]:
@@ -64,8 +71,9 @@ def repaired(marks: np.ndarray, sepset: np.ndarray) -> np.ndarray:
         for given in sepset[x, z] or ():
             held[x, list(given), z] = True
     triples = open_triples(skeleton)
-    found = orient(skeleton, (triples & ~held).any(axis=2), chains=triples & held)
-    return found.adjacency
+    claims = (triples & ~held).any(axis=2)
+    tier = np.zeros(len(skeleton), dtype=int)
+    return orient(skeleton[None], claims[None], (triples & held)[None], tier)[0][0]
 
 
 def main(
@@ -78,14 +86,14 @@ def main(
     seed: Annotated[int, typer.Option(help="Seed of the resamples.")] = 0,
 ) -> None:
     what, scores = data()
-    problem = Problem.from_scores(scores, None)
+    _, _, sample, n, _, _ = prepared(scores, method="pc", alpha=alpha)
     seeds = np.random.SeedSequence(seed).spawn(resamples)
     chunks = [seeds[i : i + CHUNK] for i in range(0, resamples, CHUNK)]
 
     figures: dict[str, object] = {
         "data": what,
-        "rows": problem.n,
-        "values": len(problem.names),
+        "rows": n,
+        "values": scores.shape[1],
         "resamples": resamples,
         "alpha": alpha,
         "jobs": jobs,
@@ -95,12 +103,12 @@ def main(
         for n_jobs in sorted({1, jobs}):
             start = time.perf_counter()
             parts = Parallel(n_jobs=n_jobs)(
-                delayed(ours)(problem, part, method, alpha) for part in chunks
+                delayed(ours)(scores, part, method, alpha) for part in chunks
             )
             figures[f"seconds {method}, {n_jobs} jobs"] = time.perf_counter() - start
         found[method] = np.concatenate(parts)
 
-    drawn = [problem.resampled(np.random.default_rng(each))[1] for each in seeds]
+    drawn = [resampled(sample, seed)[:, 0] for seed in seeds]
     start = time.perf_counter()
     reference = [theirs(rows, alpha) for rows in track(drawn, "causal-learn")]
     figures["seconds causal-learn"] = time.perf_counter() - start

@@ -20,15 +20,13 @@ from measuring import machine, matrix_product_peak, peak_memory, seconds, write_
 from rich.console import Console
 from rich.table import Table
 
-from valuegraph.asking.encoding import encode_prompts
-from valuegraph.asking.parsing import parse_answer
-from valuegraph.asking.prompts import PromptFormat, render_parts
-from valuegraph.asking.readout import AnswerReader
-from valuegraph.elicitation import elicit
-from valuegraph.interventions import Shift
-from valuegraph.inventory import Inventory, load_inventory
+import valuegraph as vg
+from studies.training.language import corpus
+from valuegraph.encoding import encode_prompts
+from valuegraph.inventory import Inventory
 from valuegraph.models import Respondent
-from valuegraph.rolebank import load_role_bank
+from valuegraph.prompts import PromptFormat, render_parts
+from valuegraph.reading import AnswerReader, parse_answer
 from valuegraph.roles import Role
 
 SHAPES = {
@@ -68,8 +66,6 @@ def random_gemma(shape: str, device: torch.device, dtype: torch.dtype) -> Respon
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import GemmaConfig, GemmaForCausalLM, PreTrainedTokenizerFast
 
-    from valuegraph.organisms.language import corpus
-
     inner = Tokenizer(models.BPE())
     inner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     inner.decoder = decoders.ByteLevel()
@@ -80,7 +76,7 @@ def random_gemma(shape: str, device: torch.device, dtype: torch.dtype) -> Respon
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    texts = [*corpus(load_inventory(), load_role_bank()), *50 * ["yes no Yes No"]]
+    texts = [*corpus(vg.load_inventory(), vg.load_role_bank()), *50 * ["yes no Yes No"]]
     inner.train_from_iterator(texts, trainer)
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=inner,
@@ -99,22 +95,22 @@ def random_gemma(shape: str, device: torch.device, dtype: torch.dtype) -> Respon
 
 
 def long_roles(respondent: Respondent, n: int, tokens: int) -> list[Role]:
-    """Roles that tell life facts until the text before the question has about so many tokens."""
-    facts = load_role_bank().facts["text"].sample(frac=1, random_state=0).tolist()
+    """Roles of life facts, until the text before the question has about so many tokens."""
+    facts = vg.load_role_bank().facts["text"].sample(frac=1, random_state=0).tolist()
     roles = []
     for i in range(n):
-        told, k = [], i
+        text, k = [], i
         while True:
-            role = Role(f"role{i}", " ".join([*told, facts[k % len(facts)]]))
+            role = Role(f"role{i}", " ".join([*text, facts[k % len(facts)]]))
             prefix = render_parts(respondent.tokenizer, ["?"], role, fmt=THINK)[0][0]
             if (
-                told
+                text
                 and len(respondent.tokenizer(prefix, add_special_tokens=False).input_ids) > tokens
             ):
                 break
-            told.append(facts[k % len(facts)])
+            text.append(facts[k % len(facts)])
             k += n
-        roles.append(Role(f"role{i}", " ".join(told)))
+        roles.append(Role(f"role{i}", " ".join(text)))
     return roles
 
 
@@ -144,7 +140,7 @@ def paper_protocol(
 @torch.inference_mode()
 def plain_forward(respondent: Respondent, questions: list[str], role: Role, *, rows: int) -> list:
     """One forward pass for many whole prompts at a time, read at the last position."""
-    tokenizer, read = respondent.tokenizer, AnswerReader.for_tokenizer(respondent.tokenizer).read
+    tokenizer, read = respondent.tokenizer, AnswerReader.of(respondent).read
     log_odds = []
     for start in range(0, len(questions), rows):
         parts = render_parts(tokenizer, questions[start : start + rows], role)
@@ -171,7 +167,7 @@ def flop(respondent: Respondent, tokens: float, heads: float, seen: float) -> fl
 
 def first_items(n: int) -> Inventory:
     """The first n items of the inventory, with their values."""
-    inventory = load_inventory()
+    inventory = vg.load_inventory()
     items = inventory.items.head(n)
     return Inventory(f"first{n}", items, inventory.values.loc[items["value"].unique()])
 
@@ -192,7 +188,7 @@ def main() -> None:
     device = torch.device(args.device)
     dtype = getattr(torch, args.dtype or ("float32" if device.type == "cpu" else "bfloat16"))
     respondent = random_gemma(args.shape, device, dtype)
-    inventory = load_inventory()
+    inventory = vg.load_inventory()
     questions = list(inventory.items["text"])
     roles = long_roles(respondent, max(8, args.roles), args.prefix)
     encoded = encode_prompts(respondent, questions, roles, fmt=THINK, prefill="Thought:")
@@ -227,13 +223,13 @@ def main() -> None:
             whole,
         ),
         "logit": (
-            lambda: elicit(respondent, inventory, roles[: args.roles], **ask),
+            lambda: vg.elicit(respondent, inventory, roles[: args.roles], **ask),
             logit_asked,
             args.roles * flop(respondent, prefix + n * own, n, shared_seen),
             prefix / n + own,
         ),
         "generate": (
-            lambda: elicit(
+            lambda: vg.elicit(
                 respondent, inventory, written_roles, mode="generate", max_new_tokens=new, **ask
             ),
             written_asked,
@@ -298,7 +294,7 @@ def measure_growth(
 ) -> list[dict]:
     """Seconds of `elicit` in logit mode as one number grows and the others stay."""
     push = [
-        Shift(f"push{i}", respondent.n_layers // 2, torch.ones(respondent.width).numpy())
+        vg.Shift(f"push{i}", respondent.n_layers // 2, torch.ones(respondent.width).numpy())
         for i in range(7)
     ]
     grid = [("roles", k, roles[:k], 80, [None]) for k in (1, 2, 4, 8)]
@@ -308,7 +304,7 @@ def measure_growth(
     for what, count, some, items, interventions in grid:
         inventory = first_items(items)
         taken = seconds(
-            lambda some=some, inventory=inventory, interventions=interventions: elicit(
+            lambda some=some, inventory=inventory, interventions=interventions: vg.elicit(
                 respondent, inventory, some, interventions=interventions, **ask
             ),
             device,

@@ -31,22 +31,26 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from valuegraph.discovery import discover
-from valuegraph.graphs.total_effects import total_effects
+import valuegraph as vg
+from studies.plans import fit_prior
 from valuegraph.interventions import Intervention
-from valuegraph.inventory import load_inventory
-from valuegraph.models import load_model
-from valuegraph.organisms.shipped import load_truth, organism_folder
-from valuegraph.roles import Role, load_role_bank, sample_roles
-from valuegraph.steering.action_effects import effects_from_changes
-from valuegraph.steering.action_measuring import ask_scores, effects_from_scores, measured_doses
-from valuegraph.steering.actions import Action, feature_actions, told_actions
-from valuegraph.steering.effect_prior import fit_prior
-from valuegraph.steering.plan_checks import check_of_changes, figures, with_departure
-from valuegraph.steering.plan_rivals import best_prompt, best_single
-from valuegraph.steering.plans import Plan, plan
-from valuegraph.steering.prompts import single_facts, stances
-from valuegraph.steering.sae import load_sae
+from valuegraph.organisms import organism_folder
+from valuegraph.plans import (
+    MEASURED_AT,
+    Plan,
+    action_effects,
+    best_prompt,
+    best_single,
+    check_plan,
+    effects_from_changes,
+    feature_actions,
+    plan,
+    plan_figures,
+    pushes_of,
+    refine,
+    sentence_actions,
+)
+from valuegraph.roles import Role
 
 ORGANISMS = ("organism-human", "organism-alien")
 N_TARGETS = 24
@@ -63,24 +67,28 @@ class Asker:
 
     def __init__(self, name: str, cache: Path | None) -> None:
         self.name, self.cache = name, cache
-        self.respondent, self.inventory = load_model(name), load_inventory()
+        self.respondent, self.inventory = vg.load_model(name), vg.load_inventory()
 
     def __call__(
         self, what: str, roles: Sequence, interventions: Sequence[Intervention]
-    ) -> dict[str, pd.DataFrame]:
+    ) -> pd.DataFrame:
+        """Scores by intervention and role, under none and each intervention."""
         path = None if self.cache is None else self.cache / f"{self.name}-{what}-{len(roles)}.csv"
         if path is not None and path.is_file():
             table = pd.read_csv(path, index_col=["intervention", "role"])
         else:
-            scores = ask_scores(self.respondent, self.inventory, roles, interventions)
-            table = pd.concat(scores, names=["intervention", "role"])
+            under = [None, *interventions]
+            answers = vg.elicit(self.respondent, self.inventory, roles, interventions=under)
+            table = vg.score_answers(answers)
+            if not interventions:
+                table = pd.concat({"none": table}, names=["intervention"])
             if path is not None:
                 table.to_csv(path)
             print(f"{self.name}: asked {what}", file=sys.stderr, flush=True)
         names = {"none", *(one.name for one in interventions)}
         if set(table.index.unique("intervention")) != names:
             raise ValueError(f"{path} was asked under other interventions; remove it")
-        return {name: table.loc[name] for name in table.index.unique("intervention")}
+        return table
 
 
 def draw_targets(values: Sequence[str], seed: int) -> dict[str, float]:
@@ -93,25 +101,24 @@ def draw_targets(values: Sequence[str], seed: int) -> dict[str, float]:
 
 def discovered_reach(scores: pd.DataFrame) -> pd.DataFrame:
     """Return total effects by the graph discovered from scores, in the scores' unit."""
-    return total_effects(discover(scores), scores.cov())
+    return vg.total_effects(vg.discover(scores), scores.cov())
 
 
-def make_actions(name: str) -> dict[str, list[Action]]:
+def make_actions(name: str) -> dict[str, pd.DataFrame]:
     """Return all features, facts of strength 1 and 2 of either sign, and all stances."""
-    bank, inventory = load_role_bank(), load_inventory()
+    bank, inventory = vg.load_role_bank(), vg.load_inventory()
+    sae = vg.load_sae(organism_folder(name) / "sae")
     facts = [fact for fact, (value, size) in bank.effects.items() if value and abs(size) in (1, 2)]
     return {
-        "features": feature_actions(
-            load_sae(organism_folder(name) / "sae"), range(64), limit=LIMIT
-        ),
-        "facts": told_actions(single_facts(bank, facts)),
-        "stances": told_actions(stances(inventory, bank)),
+        "features": feature_actions(sae, range(64), limit=LIMIT),
+        "facts": sentence_actions(vg.single_facts(bank, facts)),
+        "stances": sentence_actions(vg.stances(inventory, bank)),
     }
 
 
 def train_roles(n: int) -> list[Role]:
     """Return the roles on which effects are measured."""
-    return sample_roles(load_role_bank(), n, seed=99)
+    return vg.sample_roles(vg.load_role_bank(), n, seed=99)
 
 
 def study(
@@ -119,28 +126,25 @@ def study(
 ) -> pd.DataFrame:
     """Verify all ways on all targets."""
     asker = Asker(name, cache)
-    bank = load_role_bank()
+    bank = vg.load_role_bank()
     train = train_roles(measured_roles)
-    test = sample_roles(bank, held_out, seed=100)
+    test = vg.sample_roles(bank, held_out, seed=100)
     actions = make_actions(name)
-
-    def made(*kinds: str) -> list[Intervention]:
-        return [one for kind in kinds for a in actions[kind] for _, one in measured_doses(a)]
-
-    features = asker("features", train, made("features"))
-    by_words = asker("told", train, made("stances", "facts"))
-    baseline = asker("baseline", sample_roles(bank, n_scores, seed=0), [])["none"]
+    words = pd.concat([actions["stances"], actions["facts"]])
+    features = asker("features", train, pushes_of(actions["features"]))
+    by_words = asker("told", train, pushes_of(words))
+    baseline = asker("baseline", vg.sample_roles(bank, n_scores, seed=0), []).loc["none"]
     reach = discovered_reach(baseline)
     measured = {
-        "features": effects_from_scores(actions["features"], features),
-        "facts": effects_from_scores(actions["facts"], by_words),
-        "stances": effects_from_scores(actions["stances"], by_words),
+        "features": action_effects(actions["features"], features),
+        "facts": action_effects(actions["facts"], by_words),
+        "stances": action_effects(actions["stances"], by_words),
     }
-    few = {key: frame.iloc[:FEW] for key, frame in features.items()}
-    scarce = effects_from_scores(actions["features"], few)
+    few = features[features.index.isin([role.name for role in train[:FEW]], level="role")]
+    scarce = action_effects(actions["features"], few)
     ways: dict[tuple[int, str], Plan] = {}
     for number in range(N_TARGETS):
-        targets = draw_targets(measured["features"].values, number)
+        targets = draw_targets(list(baseline.columns), number)
         ways[number, "plan"] = plan(measured["features"], targets)
         ways[number, "all features"] = plan(measured["features"], targets, sparsity=0)
         ways[number, "2 roles"] = plan(scarce, targets)
@@ -149,23 +153,27 @@ def study(
         ways[number, "single feature"] = best_single(measured["features"], targets)
         ways[number, "prompt"] = best_prompt(measured["stances"], targets)
 
-    def ask_ways(what: str, roles: Sequence, chosen: list[tuple[int, str]]) -> dict:
-        asked = {key: renamed(ways[key].intervention, key) for key in chosen}
-        scores = asker(what, roles, list(asked.values()))
-        return {key: scores[one.name] - scores["none"] for key, one in asked.items()}
+    def changes_under(what: str, roles: Sequence, chosen: list[tuple[int, str]]) -> pd.DataFrame:
+        """Scores less those without intervention, which are zero then."""
+        named = [replace(ways[key].intervention, name=title(key)) for key in chosen]
+        scores = asker(what, roles, named)
+        return scores.sub(scores.loc["none"], level="role")
 
     first = [key for key in ways if key[1] == "plan"]
-    for key, change in ask_ways("first", train, first).items():
-        ways[key[0], "refined"] = with_departure(ways[key], change.mean())
+    achieved = changes_under("first", train, first)
+    for key in first:
+        ways[key[0], "refined"] = refine(ways[key], achieved.loc[["none", title(key)]])
     does = [key for key, one in ways.items() if one.intervention is not None]
-    told = [key for key in does if key[1] in ("facts", "prompt")]
-    # Shifts share what lies below them, so that they are asked by themselves.
-    changes = ask_ways("shifted", test, [key for key in does if key not in told])
-    changes |= ask_ways("told-ways", test, told)
+    in_words = [key for key in does if key[1] in ("facts", "prompt")]
+    # Shifts share what lies below them, so that they are run by themselves.
+    shifted = changes_under("shifted", test, [key for key in does if key not in in_words])
+    spoken = changes_under("told-ways", test, in_words).drop(index="none", level=0)
+    changes = pd.concat([shifted, spoken])
     rows = []
     for number in range(N_TARGETS):
         plans = {way: ways[n, way] for n, way in does if n == number}
-        check = check_of_changes(plans, {way: changes[number, way] for way in plans})
+        named = {title((number, way)): one for way, one in plans.items()}
+        _, summary = check_plan(named, changes.loc[["none", *named]])
         for way, one in plans.items():
             rows.append(
                 {
@@ -178,30 +186,28 @@ def study(
                     "way": way,
                     "feasible": one.feasible,
                     "predicted_collateral": one.collateral,
-                    **check.summary.loc[way],
+                    **summary.loc[title((number, way))],
                 }
             )
     return pd.DataFrame(rows)
 
 
-def renamed(intervention: Intervention, key: tuple[int, str]) -> Intervention:
-    return replace(intervention, name=f"{key[0]}: {key[1]}")
+def title(key: tuple[int, str]) -> str:
+    return f"{key[0]}: {key[1]}"
 
 
 def prior_study(name: str, cache: Path | None, measured_roles: int) -> pd.DataFrame:
     """Plan from noisier effects with and without priors, and judge by the effects without noise."""
     actions = make_actions(name)["features"]
-    asked = [measured_doses(action) for action in actions]
-    scores = Asker(name, cache)(
-        "features", train_roles(measured_roles), [one for ab in asked for _, one in ab]
-    )
-    slopes = [(scores[b.name] - scores[a.name]) / (y - x) for (x, a), (y, b) in asked]
-    changes, values = np.stack([slope.to_numpy() for slope in slopes]), list(slopes[0].columns)
+    made = pushes_of(actions)  # of each action first the negative dose
+    scores = Asker(name, cache)("features", train_roles(measured_roles), made)
+    values = list(scores.columns)
+    down, up = (np.stack([scores.loc[one.name] for one in made[k::2]]) for k in (0, 1))
+    changes = (up - down) / (2 * MEASURED_AT * LIMIT)
     mean = changes.mean(axis=1)
     reaches = {"none": None, "no edges": pd.DataFrame(np.eye(len(values)), values, values)}
     for other in ORGANISMS:
-        truth = load_truth(other)
-        total = pd.DataFrame(truth.total_effects.T, truth.values, truth.values)
+        total = vg.load_truth(other).total_effects
         reaches["true graph" if other == name else "the other's graph"] = total
     rows = []
     for noise, n, seed in product(NOISE, ROLES, range(N_SIMULATED)):
@@ -215,9 +221,9 @@ def prior_study(name: str, cache: Path | None, measured_roles: int) -> pd.DataFr
             used = measured if reach is None else fit_prior(measured, reach).effects
             one = plan(used, draw_targets(values, seed), sparsity=0)
             doses = one.coefficients.reindex(used.effect.index, fill_value=0.0)
-            made = pd.Series(doses.to_numpy() @ mean, values)
-            found = figures(made, one.targets, one.held)
-            rows.append((name, noise, n, prior, usable, one.feasible, *found.values()))
+            reached = pd.Series(doses.to_numpy() @ mean, values)
+            figures = plan_figures(reached, one.targets, one.held)
+            rows.append((name, noise, n, prior, usable, one.feasible, *figures.values()))
     columns = ["organism", "noise", "n_roles", "prior", "usable", "feasible"]
     table = pd.DataFrame(rows, columns=[*columns, "miss", "share", "collateral", "equal"])
     groups = table.groupby(columns[:4], sort=False)

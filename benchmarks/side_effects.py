@@ -29,19 +29,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from valuegraph.answers import NO_INTERVENTION, score_answers
-from valuegraph.confidence import bootstrap
-from valuegraph.discovery import discover
-from valuegraph.graphs.total_effects import reached
-from valuegraph.inventory import load_inventory
-from valuegraph.organisms.shipped import load_truth
-from valuegraph.paper.graphs import closure, paper_graph
-from valuegraph.paper.recorded import load_recorded_scores, reference_graph
-from valuegraph.roles import NO_ROLE, load_role_bank, sample_roles
-from valuegraph.steering import predictors as by
-from valuegraph.steering.changes import scores_under
-from valuegraph.steering.predictors import Predictor
-from valuegraph.steering.side_effects import SideEffects, predict_side_effects
+import valuegraph as vg
+from studies import side_effects as by
+from studies.paper.graphs import closure, paper_graph
+from studies.paper.recorded import load_recorded_scores, reference_graph
+from studies.side_effects import Predictor, SideEffects, predict_side_effects
+from valuegraph.answers import NO_INTERVENTION
+from valuegraph.organisms import organism_folder
+from valuegraph.roles import NO_ROLE
 
 INTERCHANGE = ("organism-human", "organism-alien")
 BASELINE = 2000  # roles behind the graph
@@ -75,13 +70,9 @@ def baseline_scores(name: str, seed: int, folder: Path) -> pd.DataFrame:
     """Scores of many roles without intervention."""
 
     def elicited() -> pd.DataFrame:
-        from valuegraph.elicitation import elicit
-        from valuegraph.models import load_model
-
         n = BASELINE if name in INTERCHANGE else PLAIN_BASELINE
-        roles = sample_roles(load_role_bank(), n, seed=seed)
-        answers = elicit(load_model(name), load_inventory(), roles)
-        return score_answers(answers)
+        roles = vg.sample_roles(vg.load_role_bank(), n, seed=seed)
+        return vg.score_answers(vg.elicit(vg.load_model(name), vg.load_inventory(), roles))
 
     return kept(folder, f"{name}-baseline-{seed}", elicited)
 
@@ -90,11 +81,8 @@ def steered_scores(name: str, kind: str, folder: Path) -> pd.DataFrame:
     """Scores of training and test roles without intervention and under all of a kind."""
 
     def elicited() -> pd.DataFrame:
-        from valuegraph.elicitation import elicit
-        from valuegraph.models import load_model
-
-        respondent, inventory = load_model(name), load_inventory()
-        roles = sample_roles(load_role_bank(), 2 * ROLES[kind], seed=ROLE_SEED)
+        respondent, inventory = vg.load_model(name), vg.load_inventory()
+        roles = vg.sample_roles(vg.load_role_bank(), 2 * ROLES[kind], seed=ROLE_SEED)
         interventions = [None, *interventions_of(respondent, kind, folder)]
         chunks = []
         for start in range(0, len(interventions), CHUNK):
@@ -104,7 +92,7 @@ def steered_scores(name: str, kind: str, folder: Path) -> pd.DataFrame:
                     folder,
                     f"{name}-{kind}-{start // CHUNK:02d}",
                     lambda some=some: scores_under(
-                        elicit(respondent, inventory, roles, interventions=some)
+                        vg.elicit(respondent, inventory, roles, interventions=some)
                     ),
                 )
             )
@@ -113,33 +101,35 @@ def steered_scores(name: str, kind: str, folder: Path) -> pd.DataFrame:
     return kept(folder, f"{name}-{kind}", elicited)
 
 
+def scores_under(answers: pd.DataFrame) -> pd.DataFrame:
+    """Scores by intervention and role, even if there is one intervention only."""
+    scores = vg.score_answers(answers)
+    if scores.index.nlevels == 1:
+        scores = pd.concat({answers["intervention"].iloc[0]: scores}, names=["intervention"])
+    return scores
+
+
 def interventions_of(respondent, kind: str, folder: Path) -> list:
     """Make the interventions of a kind: features, directions or words."""
-    from valuegraph.asking.states import site_states
-    from valuegraph.interventions import Shift
-    from valuegraph.steering.activity import feature_activity
-    from valuegraph.steering.directions import difference_of_means
-    from valuegraph.steering.prompts import single_facts, stances
-    from valuegraph.steering.sae import feature_shift, load_sae
-
-    inventory, bank = load_inventory(), load_role_bank()
+    inventory, bank = vg.load_inventory(), vg.load_role_bank()
     if kind == "words":
         facts = bank.facts["fact"][bank.facts["strength"].abs() == LEVEL]
-        return [*stances(inventory, bank, levels=(-LEVEL, LEVEL)), *single_facts(bank, facts)]
+        stances = vg.stances(inventory, bank, levels=(-LEVEL, LEVEL))
+        return [*stances, *vg.single_facts(bank, facts)]
     if kind == "features":
-        roles = sample_roles(bank, BASELINE, seed=ROLE_SEED - 1)
-        sae = load_sae(respondent.name)
-        activity = feature_activity(sae, site_states(respondent, roles, layer=SITE_LAYER))
+        roles = vg.sample_roles(bank, BASELINE, seed=ROLE_SEED - 1)
+        sae = vg.load_sae(organism_folder(respondent.name) / "sae")
+        activity = vg.feature_activity(sae, vg.states(respondent, roles, layer=SITE_LAYER))
         # Every live feature, pushed by its mean activation where it is active.
         return [
-            feature_shift(sae, int(f), coefficient=float(activity[activity[:, f] > 0, f].mean()))
+            vg.feature_shift(sae, int(f), coefficient=float(activity[activity[:, f] > 0, f].mean()))
             for f in np.flatnonzero((activity > 0).mean(axis=0) > 0.001)
         ]
     scores = baseline_scores(respondent.name, 0, folder).iloc[:DIRECTION_ROLES]
-    roles = sample_roles(bank, DIRECTION_ROLES, seed=0)
-    states = site_states(respondent, roles, layer=SITE_LAYER)
+    roles = vg.sample_roles(bank, DIRECTION_ROLES, seed=0)
+    states = vg.states(respondent, roles, layer=SITE_LAYER)
     return [
-        Shift(f"direction {value}", SITE_LAYER, difference_of_means(states, scores, value))
+        vg.Shift(f"direction {value}", SITE_LAYER, vg.difference_of_means(states, scores, value))
         for value in inventory.codes
     ]
 
@@ -148,31 +138,31 @@ def common_predictors(scores: pd.DataFrame, graph) -> dict[str, Predictor]:
     """Predictors that every respondent can have."""
     values = list(scores.columns)
     return {
-        "graph": by.from_graph(graph, scores),
-        "graph, adjustment alone": by.from_adjustment(graph, scores),
-        "graph, reach alone": by.from_reach(reached(graph), scores),
-        "LiNGAM graph": by.from_graph(discover(scores, method="lingam", null_draws=0), scores),
-        "GES graph": by.from_graph(discover(scores, method="ges", null_draws=0), scores),
-        "correlation": by.from_correlations(scores),
-        "partial correlation": by.from_partial_correlations(scores),
-        "base rates": by.from_base_rates(values),
-        "mean effect": by.from_base_rates(values, per_push=False),
-        "nothing": by.from_nothing(values),
+        "graph": by.by_graph(graph, scores),
+        "graph, adjustment alone": by.by_adjustment(graph, scores),
+        "graph, reach alone": by.by_reach(vg.reached(graph), scores),
+        "LiNGAM graph": by.by_graph(vg.discover(scores, method="lingam", null_draws=0), scores),
+        "GES graph": by.by_graph(vg.discover(scores, method="ges", null_draws=0), scores),
+        "correlation": by.by_correlations(scores),
+        "partial correlation": by.by_partial_correlations(scores),
+        "base rates": by.by_base_rates(values),
+        "mean effect": by.by_base_rates(values, per_push=False),
+        "nothing": by.by_nothing(values),
     }
 
 
 def organism_predictors(name: str, scores: pd.DataFrame) -> dict[str, Predictor]:
     """Predictors for an organism, the truth among them."""
-    graph, truth = discover(scores), load_truth(name)
-    firm = bootstrap(scores, n_resamples=200, null_draws=0).graph()
+    graph, truth = vg.discover(scores), vg.load_truth(name)
+    firm = vg.bootstrap(scores, n_resamples=200, null_draws=0).graph()
     values = list(scores.columns)
     return {
-        "true effects": by.from_truth(truth),
-        "true class": by.from_graph(truth.cpdag(), scores),
+        "true effects": by.by_truth(truth),
+        "true class": by.by_graph(truth.cpdag(), scores),
         **common_predictors(scores, graph),
-        "firm graph": by.from_graph(firm, scores),
-        "circle": by.from_circle(values),
-        "people": by.from_people(values),
+        "firm graph": by.by_graph(firm, scores),
+        "circle": by.by_circle(values),
+        "people": by.by_people(values),
     }
 
 
@@ -180,14 +170,14 @@ def recorded_predictors(train: pd.DataFrame) -> dict[str, Predictor]:
     """Predictors for a recorded model, from its training roles and the references."""
     scores = train.xs(NO_INTERVENTION, level=0)
     values = list(scores.columns)
-    pooled = discover(train, contexts=True, null_draws=0).among(values)
-    found = closure(paper_graph(train).expanded, values)
+    pooled = vg.discover(train, contexts=True, null_draws=0).among(values)
+    reach = closure(paper_graph(train).expanded, values)
     return {
-        **common_predictors(scores, discover(scores)),
-        "graph of all rows": by.from_graph(pooled, scores),
-        "paper's search, reach": by.from_reach(found & ~np.eye(len(values), dtype=bool), scores),
+        **common_predictors(scores, vg.discover(scores)),
+        "graph of all rows": by.by_graph(pooled, scores),
+        "paper's search, reach": by.by_reach(reach & ~np.eye(len(values), dtype=bool), scores),
         **{
-            f"reference of {n} edges, reach": by.from_reach(
+            f"reference of {n} edges, reach": by.by_reach(
                 closure(reference_graph(f"human_{n}_edges"), values), scores
             )
             for n in (10, 18)
@@ -199,10 +189,11 @@ def table_of(result: SideEffects, **about: object) -> pd.DataFrame:
     """Put the skills of one respondent into rows of the study."""
     table = result.skill.reset_index()
     pushes = result.pairs.groupby("intervention")["push"].first().abs()
+    counts = result.skill.attrs
     numbers = {
-        "interventions": result.n_interventions,
-        "targets": result.n_targets,
-        "roles": result.n_test,
+        "interventions": counts["n_interventions"],
+        "targets": counts["n_targets"],
+        "roles": counts["n_test"],
         "push": pushes.mean(),
         "side": float(np.sqrt((result.pairs["measured"] ** 2).mean())),
     }
@@ -226,7 +217,7 @@ def organisms(folder: Path, options: dict) -> Iterator[pd.DataFrame]:
                 continue
             train, test = split(steered_scores(name, kind, folder))
             result = predict_side_effects(train, test, predictors, baseline=scores, **options)
-            say(f"{name}, {kind}: {result}")
+            say(f"{name}, {kind}: skill of the graph {result.skill.loc['graph', 'skill']:.2f}")
             yield table_of(result, respondent=name, interventions_by=kind, n=len(scores))
 
 
@@ -254,7 +245,7 @@ def recorded(options: dict) -> Iterator[pd.DataFrame]:
                 baseline=first.xs(NO_INTERVENTION, level=0),
                 **options,
             )
-            say(f"{name}, {what}: {result}")
+            say(f"{name}, {what}: skill of the graph {result.skill.loc['graph', 'skill']:.2f}")
             n = len(first.index.unique(1))
             yield table_of(result, respondent=name, interventions_by=f"features, {what}", n=n)
 
@@ -262,15 +253,15 @@ def recorded(options: dict) -> Iterator[pd.DataFrame]:
 def by_size(folder: Path, seeds: int) -> Iterator[pd.DataFrame]:
     """Repeat with graphs and correlations from fewer roles, and from other ones."""
     for name in INTERCHANGE:
-        truth = load_truth(name)
+        truth = vg.load_truth(name)
         train, test = split(steered_scores(name, "features", folder))
         for seed in range(seeds):
             every = baseline_scores(name, seed, folder)
             for n in SIZES:
                 scores = every.iloc[:n]
                 predictors = {
-                    "true class": by.from_graph(truth.cpdag(), scores),
-                    **common_predictors(scores, discover(scores, null_draws=0)),
+                    "true class": by.by_graph(truth.cpdag(), scores),
+                    **common_predictors(scores, vg.discover(scores, null_draws=0)),
                 }
                 result = predict_side_effects(
                     train, test, predictors, baseline=scores, permutations=0, draws=2

@@ -31,13 +31,12 @@ from measuring import machine, matrix_product_peak, seconds, write_json
 from rich.console import Console
 from rich.table import Table
 
-from valuegraph.elicitation import elicit
+import valuegraph as vg
 from valuegraph.interventions import Shift
-from valuegraph.inventory import load_inventory
-from valuegraph.models import Respondent, load_model
-from valuegraph.rolebank import load_role_bank
-from valuegraph.roles import Role, sample_roles
-from valuegraph.steering.sae import feature_shift, load_sae
+from valuegraph.models import Respondent
+from valuegraph.organisms import organism_folder
+from valuegraph.roles import Role
+from valuegraph.sae import feature_shift, load_sae
 
 #: Roles of the part of the grid on which the ways are compared.
 FEW = 5
@@ -45,7 +44,7 @@ FEW = 5
 
 def ask(model: Respondent, roles: Sequence[Role], shifts: Sequence[Shift]) -> pd.DataFrame:
     """Ask some roles all items under some shifts."""
-    return elicit(model, load_inventory(), roles, interventions=shifts)
+    return vg.elicit(model, vg.load_inventory(), roles, interventions=shifts)
 
 
 def batched(model: Respondent, roles: Sequence[Role], shifts: Sequence[Shift]) -> pd.DataFrame:
@@ -61,7 +60,7 @@ def loop(model: Respondent, roles: Sequence[Role], shifts: Sequence[Shift]) -> p
 def share_of_grid(name: str, roles: Sequence[Role], shifts: Sequence[Shift]) -> pd.DataFrame:
     """What one process does: load the organism and ask its share of the roles."""
     torch.set_num_threads(1)
-    return ask(load_model(name), roles, shifts)
+    return ask(vg.load_model(name), roles, shifts)
 
 
 def whole_grid(
@@ -89,10 +88,10 @@ def main() -> None:
     parser.add_argument("--processes", type=int, nargs="*", default=[2, 1], help="of the grid")
     parser.add_argument("--json", type=Path, default=None)
     args = parser.parse_args()
-    cpu, name, n_items = torch.device("cpu"), args.model, len(load_inventory().items)
+    cpu, name, n_items = torch.device("cpu"), args.model, len(vg.load_inventory().items)
     torch.set_num_threads(1)
-    roles = sample_roles(load_role_bank(), args.roles, seed=0)
-    model, sae = load_model(name), load_sae(name)
+    roles = vg.sample_roles(vg.load_role_bank(), args.roles, seed=0)
+    model, sae = vg.load_model(name), load_sae(organism_folder(name) / "sae")
     shifts = [feature_shift(sae, k, coefficient=1.0) for k in range(args.features)]
     # Of each way a part of the grid that takes about as long: roles and features.
     parts = {

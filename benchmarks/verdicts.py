@@ -32,13 +32,12 @@ import pandas as pd
 from joblib import Parallel, delayed
 from scipy.special import ndtri
 
-from valuegraph.comparison import compare, compare_sizes
-from valuegraph.humans import HumanReference, load_human, load_human_countries, pool_countries
+import valuegraph as vg
+from valuegraph.correlations import pattern
+from valuegraph.discovery import draw_correlations
+from valuegraph.human_band import MARGIN, human_band
+from valuegraph.humans import HumanReference, load_human_countries, pool_countries
 from valuegraph.inventory import SCHWARTZ_ORDER
-from valuegraph.matrices import draw_correlations
-from valuegraph.organisms.shipped import load_truth
-from valuegraph.verdicts.band import MARGIN, human_band, pattern
-from valuegraph.verdicts.verdict import verdict_table
 
 SIZES = (50, 100, 200, 300, 500, 1000, 2000)
 CONTROL_SIZES = (50, 200, 500, 1000)
@@ -51,7 +50,7 @@ def organism_scores(name: str, seed: int, folder: Path | None) -> pd.DataFrame:
     """Read the elicited scores of one seed, or draw them."""
     if folder is not None:
         return pd.read_csv(folder / f"{name}-{seed}.csv")[VALUES]
-    scores = load_truth(f"organism-{name}").sample(max(SIZES), seed=seed)
+    scores = vg.load_truth(f"organism-{name}").sample(max(SIZES), seed=seed)
     noise = np.random.default_rng((seed, 99)).standard_normal(scores.shape)
     return scores + noise * np.sqrt(1 / SCORE_ACCURACY**2 - 1)
 
@@ -62,7 +61,7 @@ def organism_runs(seed: int, folder: Path | None) -> pd.DataFrame:
     for name in ("human", "alien"):
         scores = organism_scores(name, seed, folder)
         sizes = [n for n in SIZES if n <= len(scores)]
-        for verdict in compare_sizes(scores, sizes=sizes, seed=seed):
+        for verdict in (vg.compare(scores.iloc[:n], seed=seed) for n in sizes):
             table = verdict.sensitivity.assign(n=verdict.n)
             raw = table["treatment"] == verdict.treatment
             for figure in ("ceiling_model", "ceiling_human", "needed_n"):
@@ -78,17 +77,17 @@ def control_samples(seed: int) -> Iterator[tuple[str, str, np.ndarray, HumanRefe
         rest = pool_countries([other for other in countries if other != name])
         yield "country", name, country.correlation.to_numpy(), replace(rest, name="ess11")
     for name in ("gss2012", "ess9_germany", "pvq40"):
-        yield "other people", name, load_human(name).correlation.to_numpy(), load_human()
-    people = load_human().correlation.to_numpy()
+        yield "other people", name, vg.load_human(name).correlation.to_numpy(), vg.load_human()
+    people = vg.load_human().correlation.to_numpy()
     order = np.random.default_rng((seed, 7)).permutation(10)
-    yield "no structure", "permuted labels", people[np.ix_(order, order)], load_human()
-    yield "no structure", "independent", np.eye(10), load_human()
-    yield "no structure", "one factor", 0.75 * np.eye(10) + 0.25, load_human()
+    yield "no structure", "permuted labels", people[np.ix_(order, order)], vg.load_human()
+    yield "no structure", "independent", np.eye(10), vg.load_human()
+    yield "no structure", "one factor", 0.75 * np.eye(10) + 0.25, vg.load_human()
 
 
 def margin_matrix(n: int, seed: int) -> np.ndarray:
     """Return correlations whose samples of n agree with people as the country at the margin."""
-    human = load_human()
+    human = vg.load_human()
     people = human.correlation.to_numpy()
     order = np.random.default_rng((seed, 8)).permutation(10)
     other = people[np.ix_(order, order)]
@@ -112,8 +111,8 @@ def margin_runs(seed: int) -> pd.DataFrame:
         rng = np.random.default_rng((seed, n))
         for _ in range(MARGIN_DRAWS):
             scores = pd.DataFrame(rng.standard_normal((n, 10)) @ root, columns=VALUES)
-            verdicts.append(compare(scores, sensitivity=False, seed=seed))
-    return verdict_table(verdicts).assign(respondent="at the margin", draw=seed)
+            verdicts.append(vg.compare(scores, sensitivity=False, seed=seed))
+    return table_of(verdicts).assign(respondent="at the margin", draw=seed)
 
 
 def control_runs(seed: int) -> pd.DataFrame:
@@ -123,9 +122,15 @@ def control_runs(seed: int) -> pd.DataFrame:
         rng = np.random.default_rng((seed, number))
         rows = rng.standard_normal((max(CONTROL_SIZES), 10)) @ np.linalg.cholesky(matrix).T
         scores = pd.DataFrame(rows, columns=VALUES)
-        found = compare_sizes(scores, human, sizes=CONTROL_SIZES, sensitivity=False, seed=seed)
-        tables.append(verdict_table(found).assign(respondent=name, kind=kind, draw=seed))
+        options = {"sensitivity": False, "seed": seed}
+        verdicts = [vg.compare(scores.iloc[:n], human, **options) for n in CONTROL_SIZES]
+        tables.append(table_of(verdicts).assign(respondent=name, kind=kind, draw=seed))
     return pd.concat(tables)
+
+
+def table_of(verdicts: list) -> pd.DataFrame:
+    """Put verdicts into a table, one row each."""
+    return pd.DataFrame([verdict.to_dict() for verdict in verdicts])
 
 
 def summary(runs: pd.DataFrame, by: str) -> pd.DataFrame:
@@ -133,7 +138,9 @@ def summary(runs: pd.DataFrame, by: str) -> pd.DataFrame:
     groups = runs.groupby([by, "treatment", "n"], sort=False)
     table = pd.DataFrame({"runs": groups.size()})
     for verdict in ("inside", "outside", "cannot tell"):
-        table[verdict] = groups["verdict"].agg(lambda found, v=verdict: int((found == v).sum()))
+        table[verdict] = groups["verdict"].agg(
+            lambda verdicts, v=verdict: int((verdicts == v).sum())
+        )
     for column in ("agreement", "band_low", "band_high", "ceiling_model", "ceiling_human"):
         table[column] = groups[column].mean().round(3)
     for column in ("p_inside", "p_outside"):

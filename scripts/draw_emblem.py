@@ -12,10 +12,10 @@ import math
 import sys
 from pathlib import Path
 
-from valuegraph.graphs.drawing import circle_positions
-from valuegraph.organisms.shipped import load_truth
-from valuegraph.palette import text_on, value_colour
-from valuegraph.style import figure_in_style
+from circle import circle_positions
+
+from valuegraph.organisms import load_truth
+from valuegraph.style import figure_in_style, text_on, value_colour
 
 STATIC = Path(__file__).resolve().parents[1] / "book" / "static"
 PAPER, DARK = "#FFFFFF", "#222832"

@@ -11,10 +11,11 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from valuegraph.graphs import svg
-from valuegraph.graphs.drawing import circle_positions
-from valuegraph.organisms.shipped import load_truth
-from valuegraph.palette import INK, PAIR_COLOURS, schwartz_labels, value_colour
+from circle import INK, arrow, circle_positions, page, text, towards
+
+from valuegraph.inventory import load_inventory
+from valuegraph.organisms import load_truth
+from valuegraph.style import PAIR_COLOURS, value_colour
 
 PICTURES = Path(__file__).resolve().parents[1] / "book" / "pictures"
 RADIUS, DOT, LABEL = 106, 9, 18
@@ -30,20 +31,13 @@ def arrows(name: str) -> list[tuple[str, str]]:
     return [(cause, effect) for cause, effect, _ in load_truth(f"organism-{name}").edges]
 
 
-def arrow(start: svg.Point, end: svg.Point, colour: str) -> str:
-    """A line with a head, in one colour."""
-    tail, tip = svg.towards(start, end, DOT + 2), svg.towards(end, start, DOT + 2)
-    base = svg.towards(tip, tail, 9)
-    return (svg.line(tail, base, width=1.8) + svg.head(base, tip)).replace(INK, colour)
-
-
 def listed(edges: list[tuple[str, str]]) -> str:
     """The arrows in words."""
-    names = schwartz_labels()
+    names = load_inventory().values["label"]
     return ", ".join(f"{names[a]} to {names[b]}" for a, b in edges)
 
 
-def picture(name: str, other: str) -> svg.Drawing:
+def picture(name: str, other: str) -> str:
     """One structure on the circle; arrows that the other has not are in a colour of their own."""
     own, shared = arrows(name), set(arrows(other))
     colour = PAIR_COLOURS[list(WORDS).index(name)]
@@ -51,21 +45,20 @@ def picture(name: str, other: str) -> svg.Drawing:
     at = {v: (RADIUS * x, -RADIUS * y) for v, (x, y) in circle_positions(values).items()}
     # Those of its own last, on top.
     ordered = sorted(own, key=lambda edge: edge not in shared)
-    shapes = [arrow(at[a], at[b], INK if (a, b) in shared else colour) for a, b in ordered]
+    shapes = [arrow(at[a], at[b], DOT + 2, INK if (a, b) in shared else colour) for a, b in ordered]
     for value, (x, y) in at.items():
         shapes.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{DOT}" fill="{value_colour(value)}"/>')
-        place = svg.towards((0, 0), (x, y), RADIUS + LABEL)
+        place = towards((0, 0), (x, y), RADIUS + LABEL)
         anchor = "middle" if abs(x) < 1 else "start" if x > 0 else "end"
-        label = schwartz_labels()[value]
-        words = svg.text(place, label, fill="currentColor", anchor=anchor)
-        shapes.append(words.replace('font-size="12"', f'font-size="{LETTERS}"'))
+        label = load_inventory().values.loc[value, "label"]
+        shapes.append(text(place, label, anchor=anchor, size=LETTERS))
     heading, called = WORDS[name]
-    told = listed([edge for edge in own if edge not in shared])
-    return svg.page(
+    alone = listed([edge for edge in own if edge not in shared])
+    return page(
         shapes,
         (-236, -RADIUS - 34, 472, 2 * RADIUS + 68),
         title=f"{heading}: ten values on a circle, joined by {len(own)} arrows",
-        description=f"In {called}, arrows that only this structure has: {told}. "
+        description=f"In {called}, arrows that only this structure has: {alone}. "
         f"In grey, arrows of both: {listed([edge for edge in own if edge in shared])}.",
     )
 
@@ -75,7 +68,7 @@ def drawn() -> dict[str, str]:
     pairs = {"human": "alien", "alien": "human"}
     fitting = '<svg style="max-width: 100%; height: auto" '  # on a phone
     return {
-        f"two_{name}.svg": picture(name, other).svg.replace("<svg ", fitting, 1) + "\n"
+        f"two_{name}.svg": picture(name, other).replace("<svg ", fitting, 1) + "\n"
         for name, other in pairs.items()
     }
 

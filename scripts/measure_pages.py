@@ -105,15 +105,12 @@ def tables(root: Path = ROOT) -> dict[Path, str]:
         link = f"[{title}](../{page.with_suffix('')})"
         took = f"{spent(own['seconds'])} | {gigabytes(own['bytes'])}"
         each.append(f"| {link} | {time} | {took} |")
-    return {
-        TABLES / "ways.md": "\n".join(ways) + "\n",
-        TABLES / "pages.md": "\n".join(each) + "\n",
-    }
+    return {TABLES / "ways.md": "\n".join(ways) + "\n", TABLES / "pages.md": "\n".join(each) + "\n"}
 
 
 def gpu_lines(models: list[str] | None = None) -> list[str]:
-    """The rows of `valuegraph.gpus.gpu_table`: nothing is measured here, all is computed."""
-    from valuegraph.gpus import gpu_table
+    """The rows of `book_support.gpus.gpu_table`: nothing is measured here, all is computed."""
+    from book_support.gpus import gpu_table
 
     table = gpu_table(models) if models else gpu_table()
     gpus = [name for name in table.columns if not name.endswith("_gb")]
