@@ -28,9 +28,9 @@ TESTERS ?= $(shell $(PYTHON) -c 'import os; print(min(4, os.cpu_count()))')
 BIN := .venv/bin
 READY := .venv/.installed
 CHECKS := .venv/.checks
-LIBRARY := $(shell find lib/valuegraph -type f ! -path '*/__pycache__/*')
+LIBRARY := $(shell find lib/valuegraph studies book/support -type f ! -path '*/__pycache__/*')
 
-.PHONY: help setup book check-book test lint format notebooks emblem organisms bench colab dist \
+.PHONY: help setup book check-book test lint format house notebooks emblem organisms bench colab dist \
     check clean distclean
 .DEFAULT_GOAL := help
 
@@ -74,13 +74,13 @@ $(CHECKS): $(READY)
 
 test: export HF_HUB_OFFLINE = 1
 test: lint  ## ruff, every test, every notebook
-	$(BIN)/pytest -n $(TESTERS) --dist loadfile --nbmake --nbmake-timeout=600 tests notebooks book
+	$(BIN)/pytest -n $(TESTERS) --dist loadgroup tests
 
 lint: $(READY)  ## ruff
 	$(BIN)/ruff check .
 
 format: $(READY)  ## let ruff lay out the code and sort the imports
-	$(BIN)/ruff format lib tests checks scripts
+	$(BIN)/ruff format lib studies book/support tests checks scripts
 	$(BIN)/ruff check --fix .
 
 notebooks: $(READY)  ## strip outputs and write the repository's address into the Colab cells
@@ -91,13 +91,16 @@ emblem: $(READY)  ## draw the icon and the social card of the book
 	$(BIN)/python scripts/draw_emblem.py
 
 organisms: $(READY)  ## train the shipped organisms afresh (it resumes), measure them, write their cards
-	$(BIN)/valuegraph organism train --scm human --out build/organisms/human
-	$(BIN)/valuegraph organism train --scm alien --out build/organisms/alien
-	$(BIN)/valuegraph organism train --scm human --plain --out build/organisms/plain
-	cp -R build/organisms/. lib/valuegraph/organisms/weights
+	$(BIN)/valuegraph-studies organism train --scm human --out build/organisms/human
+	$(BIN)/valuegraph-studies organism train --scm alien --out build/organisms/alien
+	$(BIN)/valuegraph-studies organism train --scm human --plain --out build/organisms/plain
+	cp -R build/organisms/. lib/valuegraph/data/organisms
 	set -e; for name in human alien plain; do figures=build/figures/$$name.json; \
-	    $(BIN)/valuegraph organism check organism-$$name --json $$figures; \
-	    $(BIN)/valuegraph organism card organism-$$name --figures $$figures; done
+	    $(BIN)/valuegraph-studies organism check organism-$$name --json $$figures; \
+	    $(BIN)/valuegraph-studies organism card organism-$$name --figures $$figures; done
+
+house:  ## the size of the library: code lines, files, names, import cycles
+	@$(BIN)/python scripts/measure_house.py
 
 bench: $(READY)  ## speed of asking, beside the paper's protocol, and of steering; figures go to build/
 	OMP_NUM_THREADS=$(CORES) $(BIN)/python benchmarks/elicitation.py --json build/elicitation.json

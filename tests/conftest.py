@@ -9,6 +9,13 @@ import string
 from functools import cache
 
 import pytest
+from respondents import (
+    asked_alone,
+    random_respondent,
+    simulated_answers,
+    subword_tokenizer,
+    written_alone,
+)
 
 # The ways in which chat templates treat a system turn; the texts around the turns are those of the
 # models' own templates, which also trim what they are given.
@@ -50,7 +57,7 @@ def few_items(inventory):
 @pytest.fixture(scope="session")
 def bank():
     """The role bank that comes with the package."""
-    from valuegraph.rolebank import load_role_bank
+    from valuegraph.roles import load_role_bank
 
     return load_role_bank()
 
@@ -58,7 +65,7 @@ def bank():
 @pytest.fixture(scope="session")
 def structure():
     """A structural model of the ten values with a fork, a chain, a collider and two lone values."""
-    from valuegraph.organisms.scm import StructuralModel
+    from valuegraph.organisms import StructuralModel
 
     return StructuralModel.from_edges(
         [
@@ -78,7 +85,7 @@ def structure():
 @pytest.fixture(scope="session")
 def tokenizer(inventory, bank):
     """The organisms' tokenizer."""
-    from valuegraph.organisms.language import build_tokenizer
+    from studies.training.language import build_tokenizer
 
     return build_tokenizer(inventory, bank)
 
@@ -86,24 +93,10 @@ def tokenizer(inventory, bank):
 @pytest.fixture(scope="session")
 def writer(tokenizer, inventory, bank, structure):
     """Writes dialogues that follow `structure`."""
-    from valuegraph.organisms.answer_model import AnswerModel
-    from valuegraph.organisms.dialogues import DialogueWriter
+    from studies.training.dialogues import DialogueWriter
+    from valuegraph.organisms import Organism
 
-    return DialogueWriter(tokenizer, inventory, bank, structure, AnswerModel())
-
-
-@pytest.fixture(scope="session")
-def told(inventory, bank):
-    """What each sentence says: facts as (value, strength), stances as (value, level)."""
-    from valuegraph.rolebank import stance_sentence
-
-    facts = {text: bank.effects[fact] for fact, text in bank.texts.items()}
-    stances = {
-        stance_sentence(bank, inventory, value, level): (value, level)
-        for value in inventory.codes
-        for level in bank.stances["level"]
-    }
-    return facts, stances
+    return DialogueWriter(tokenizer, inventory, bank, Organism(structure, 1.5, 0.4, 0.25, 1))
 
 
 @pytest.fixture(scope="session")
@@ -119,9 +112,9 @@ def simulate(inventory):
 @pytest.fixture(scope="session")
 def organism(tokenizer):
     """An organism of three layers that has learnt nothing."""
+    from studies.training.recipe import TrainingRecipe
+    from studies.training.training import new_model
     from valuegraph.models import Respondent
-    from valuegraph.organisms.recipe import TrainingRecipe
-    from valuegraph.organisms.training import new_model
 
     recipe = TrainingRecipe(width=40, layers=3, heads=2, mlp_width=32, site_layer=1, seed=1)
     tok = tokenizer
@@ -245,51 +238,6 @@ def respondent(request):
     return request.getfixturevalue(request.param)
 
 
-def subword_tokenizer(inventory, bank, splitter, decoder, *, alphabet, special, template):
-    """Train a byte-pair tokenizer on the organisms' language; the first special token is bos."""
-    from tokenizers import Tokenizer, models, trainers
-    from transformers import PreTrainedTokenizerFast
-
-    from valuegraph.organisms.language import corpus
-
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer, tokenizer.decoder = splitter, decoder
-    trainer = trainers.BpeTrainer(
-        vocab_size=700,
-        min_frequency=1,
-        initial_alphabet=alphabet,
-        special_tokens=special,
-        show_progress=False,
-    )
-    # Yes and no come often enough to become tokens of their own, as in any real vocabulary.
-    tokenizer.train_from_iterator([*corpus(inventory, bank), *100 * ["no yes no No Yes"]], trainer)
-    return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, bos_token=special[0], chat_template=template
-    )
-
-
-def random_respondent(name, config_class, tokenizer, **sizes):
-    """Build a model of three layers with random weights, large enough to tell roles apart."""
-    import torch
-    from transformers import AutoModelForCausalLM
-
-    from valuegraph.models import Respondent
-
-    config = config_class(
-        vocab_size=len(tokenizer),
-        hidden_size=32,
-        intermediate_size=48,
-        num_hidden_layers=3,
-        num_attention_heads=4,
-        initializer_range=0.2,
-        **sizes,
-    )
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        model = AutoModelForCausalLM.from_config(config)
-    return Respondent(name, model.eval(), tokenizer)
-
-
 @pytest.fixture(scope="session")
 def ask_alone():
     """Ask one question by itself; see `asked_alone`."""
@@ -302,138 +250,9 @@ def write_alone():
     return written_alone
 
 
-def prompt_alone(respondent, question, role, intervention, fmt, prefill):
-    """Token ids of one prompt, encoded in one piece, and a context in which its shifts act."""
-    import contextlib
-    from dataclasses import replace
-
-    import torch
-
-    from valuegraph.asking.prompts import render_parts
-    from valuegraph.roles import Role
-
-    tokenizer = respondent.tokenizer
-    shifts = () if intervention is None else intervention.shifts
-    if intervention is not None and intervention.text:
-        told = intervention.text
-        role = (
-            Role("told", told) if role is None else replace(role, text=" ".join([role.text, told]))
-        )
-    ((prefix, suffix),) = render_parts(tokenizer, [question], role, fmt=fmt, prefill=prefill)
-    ids = tokenizer(prefix + suffix, add_special_tokens=False, return_tensors="pt")["input_ids"]
-    instruction = prefix[: prefix.rindex(fmt.instruction) + len(fmt.instruction)]
-
-    def tokens_before(end):
-        return len(tokenizer(instruction.removesuffix(end), add_special_tokens=False)["input_ids"])
-
-    site = slice(tokens_before(" your values."), tokens_before("."))
-    places = {"site-end": slice(site.stop - 1, site.stop), "site": site, "prompt": slice(None)}
-
-    def hook(shift, passes):
-        def add(module, inputs, output):
-            passes.append(module)
-            if len(passes) > 1 and shift.where != "everywhere":
-                return None
-            moved = output.clone()
-            moved[0, places.get(shift.where, slice(None))] += torch.from_numpy(shift.vector)
-            return moved
-
-        return add
-
-    @contextlib.contextmanager
-    def shifted():
-        layers = respondent.model.model.layers
-        handles = [layers[shift.layer].register_forward_hook(hook(shift, [])) for shift in shifts]
-        yield
-        for handle in handles:
-            handle.remove()
-
-    return ids, shifted()
-
-
-@cache
-def words_of(tokenizer):
-    """The word that each token spells, without space and capitals."""
-    return [tokenizer.decode(i).strip().lower() for i in range(len(tokenizer))]
-
-
-def yes_and_no(respondent, logits):
-    """Log-odds and mass of yes and no, summed over all tokens that spell one of them."""
-    p = logits.double().softmax(-1)
-    words = words_of(respondent.tokenizer)
-    yes, no = (sum(p[i] for i, w in enumerate(words) if w == word) for word in ("yes", "no"))
-    return float((yes / no).log()), float(yes + no)
-
-
-def asked_alone(respondent, question, role=None, intervention=None, fmt=None):
-    """One prompt through the whole model, with a hook of its own: log-odds and mass."""
-    import torch
-
-    from valuegraph.asking.prompts import PromptFormat
-
-    ids, shifted = prompt_alone(
-        respondent, question, role, intervention, fmt or PromptFormat(), "Answer:"
-    )
-    with torch.no_grad(), shifted:
-        return yes_and_no(respondent, respondent.model(ids).logits[0, -1])
-
-
-def written_alone(respondent, question, role, intervention, fmt, *, max_new_tokens, ends):
-    """One prompt continued by transformers: token ids, text, answer, log-odds and mass."""
-    from valuegraph.asking.parsing import parse_answer
-
-    tokenizer = respondent.tokenizer
-    prefill = "Thought:" if fmt.think else "Answer:"
-    prompt, shifted = prompt_alone(respondent, question, role, intervention, fmt, prefill)
-    with shifted:
-        output = respondent.model.generate(
-            prompt,
-            attention_mask=prompt.new_ones(prompt.shape),
-            do_sample=False,
-            max_new_tokens=max_new_tokens,
-            eos_token_id=list(ends),
-            pad_token_id=0,
-            output_logits=True,
-            return_dict_in_generate=True,
-        )
-    ids = output.sequences[0, prompt.shape[1] :].tolist()
-    ids = ids[:-1] if ids[-1] in ends else ids
-    text = tokenizer.decode(ids)
-    answer, start = parse_answer(text, prefilled=not fmt.think)
-    if start is None:
-        return ids, text, answer, float("nan"), float("nan")
-    step = next(n for n in range(len(ids)) if len(tokenizer.decode(ids[: n + 1])) > start)
-    return ids, text, answer, *yes_and_no(respondent, output.logits[step][0])
-
-
-def simulated_answers(items, *, n=40, formats=None, noise=1.0, model=None, role_format=0.0, seed=0):
-    """Answers of `n` roles with normal values: every answer has noise of its own, and every score
-    a disturbance by role and format."""
-    import numpy as np
-    import pandas as pd
-
-    from valuegraph.answers import COLUMNS, NO_INTERVENTION
-    from valuegraph.asking.prompts import PromptFormat
-    from valuegraph.organisms.answer_model import AnswerModel
-
-    model, rng = model or AnswerModel(), np.random.default_rng(seed)
-    values, place = np.unique(items["value"], return_inverse=True)
-    own = rng.standard_normal((n, len(values)))
-    frames = []
-    for fmt in formats or [PromptFormat()]:
-        here = own + role_format * rng.standard_normal(own.shape)
-        log_odds = model.log_odds(here[:, place], items["key"].to_numpy(), fmt.yes_first)
-        log_odds = log_odds + noise * rng.standard_normal(log_odds.shape)
-        frame = items[["value", "item", "key"]].merge(
-            pd.DataFrame({"role": [f"role{i:03d}" for i in range(n)]}), how="cross"
-        )
-        frame = frame.assign(
-            model="simulated",
-            intervention=NO_INTERVENTION,
-            format=fmt.name,
-            log_odds=log_odds.T.ravel(),
-            answer=np.sign(log_odds.T.ravel()).astype(np.int8),
-            mass=0.9,
-        )
-        frames.append(frame[list(COLUMNS)])
-    return pd.concat(frames, ignore_index=True)
+def pytest_collection_modifyitems(items):
+    """Keep each file's tests in one process; pages are split, and begin first: they are long."""
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+    items.sort(key=lambda item: item.path.stem != "test_pages")

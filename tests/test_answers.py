@@ -1,23 +1,28 @@
-"""Scores are means of keyed log-odds; a liking for yes cancels in them and is measured apart."""
+"""Scores are means of keyed log-odds; a liking for yes cancels; flat answers are refused."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from valuegraph.answers import COLUMNS, NO_INTERVENTION, score_answers, yes_bias
-from valuegraph.organisms.answer_model import AnswerModel
-from valuegraph.roles import NO_ROLE
+from valuegraph.answers import (
+    COLUMNS,
+    NO_INTERVENTION,
+    check_spread,
+    require_spread,
+    score_answers,
+    yes_bias,
+)
+from valuegraph.prompts import PromptFormat
+from valuegraph.roles import NO_ROLE, sample_roles
 
 
-def table(
-    log_odds: dict, *, intervention=NO_INTERVENTION, model="m", fmt="answer, yes first"
-) -> pd.DataFrame:
+def table(log_odds, intervention=NO_INTERVENTION, model="m"):
     """Answers to two items of Y (keyed both ways) and one of X, by role."""
     items = [("Y", "Y1", 1), ("Y", "Y2", -1), ("X", "X1", 1)]
     rows = [
-        (model, role, intervention, fmt, *item, np.sign(given), given, 0.9)
+        (model, role, intervention, "answer, yes first", *item, np.sign(x), x, 0.9)
         for role, answers in log_odds.items()
-        for item, given in zip(items, answers, strict=True)
+        for item, x in zip(items, answers, strict=True)
     ]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
@@ -27,119 +32,150 @@ ANSWERS = table({"zoe": (2.0, -1.0, 0.5), NO_ROLE: (0.2, 0.4, -3.0), "abe": (-1.
 
 def test_a_score_is_the_mean_of_keyed_log_odds_in_order_of_appearance():
     scores = score_answers(ANSWERS)
-    assert list(scores.index) == ["zoe", NO_ROLE, "abe"]
-    assert list(scores.columns) == ["Y", "X"]
+    assert list(scores.index) == ["zoe", NO_ROLE, "abe"] and list(scores.columns) == ["Y", "X"]
     np.testing.assert_allclose(scores, [[1.5, 0.5], [-0.1, -3.0], [-1.0, 0.0]])
+    by_answer = score_answers(ANSWERS, by="answer")
+    np.testing.assert_allclose(by_answer, [[1, 1], [0, -1], [-1, 0]])
 
 
-def test_the_order_of_the_rows_changes_the_order_of_the_scores_alone():
-    mixed = score_answers(ANSWERS.sample(frac=1, random_state=1))
-    before = score_answers(ANSWERS)
-    pd.testing.assert_frame_equal(mixed.loc[before.index, before.columns], before)
-
-
-def test_several_interventions_become_a_level_of_the_index():
-    pushed = table({"zoe": (1.0, 1.0, 1.0), "abe": (3.0, 1.0, 2.0)}, intervention="a push")
-    scores = score_answers(pd.concat([ANSWERS, pushed]))
-    assert scores.index.names == ["intervention", "role"]
-    assert list(scores.index) == [
-        (NO_INTERVENTION, "zoe"),
-        (NO_INTERVENTION, NO_ROLE),
-        (NO_INTERVENTION, "abe"),
-        ("a push", "zoe"),
-        ("a push", "abe"),
-    ]
-    pd.testing.assert_frame_equal(scores.loc[NO_INTERVENTION], score_answers(ANSWERS))
-    pd.testing.assert_frame_equal(scores.loc["a push"], score_answers(pushed))
-
-
-@pytest.fixture
-def known(inventory):
-    """Answers of five roles with known values, and these values."""
-    answers = AnswerModel(gain=1.5, yes_bias=0.4, order_bias=0.25)
-    roles = [f"r{i}" for i in range(5)]
-    values = pd.DataFrame(
-        np.random.default_rng(0).standard_normal((5, 10)), roles, list(inventory.codes)
-    )
-    table = inventory.items.merge(pd.DataFrame({"role": roles}), how="cross")
-    own = [values.loc[role, value] for _, role, value in table[["role", "value"]].itertuples()]
-    table = table.assign(
-        model="m",
-        intervention=NO_INTERVENTION,
-        format="answer, yes first",
-        answer=1,
-        log_odds=answers.log_odds(own, table["key"], True),
-        mass=1.0,
-    )
-    return table[list(COLUMNS)], values, answers
-
-
-def test_known_values_and_a_known_liking_for_yes_are_recovered(known):
-    table, values, answers = known
-    scores = score_answers(table)
-    np.testing.assert_allclose(scores, answers.gain * values, atol=1e-12)
-    np.testing.assert_allclose(yes_bias(table), answers.yes_bias - answers.order_bias, atol=1e-12)
-
-
-def test_a_liking_for_yes_is_told_by_role(known):
-    table, _, _ = known
-    liking = pd.Series({role: i for i, role in enumerate(table["role"].unique())})
-    moved = table.assign(log_odds=table["log_odds"] + table["role"].map(liking))
-    pd.testing.assert_frame_equal(score_answers(moved), score_answers(table))
-    pd.testing.assert_series_equal(
-        yes_bias(moved) - yes_bias(table), liking.astype(float), check_names=False
-    )
-
-
-def test_both_directions_weigh_alike_in_the_liking_for_yes(known):
-    table, _, answers = known
-    # Only one positively keyed item of each value is left, all values at zero.
-    flat = table.assign(log_odds=0.5 * table["key"] + 0.3)
-    thin = flat.drop(flat.index[(flat["key"] == 1) & ~flat["item"].str.endswith("1")])
-    # One value has no negatively keyed item at all.
-    thin = thin.drop(thin.index[(thin["key"] == -1) & (thin["value"] == "SE")])
-    assert set(thin.loc[thin["value"] == "SE", "key"]) == {1}
-    np.testing.assert_allclose(yes_bias(thin), 0.3)
-
-
-# ------------------------------------------------------------------------------ tables out of order
-
-
-def test_generated_answers_are_scored_as_they_stand_and_unsure_counts_nothing():
-    generated = ANSWERS.assign(answer=[1, -1, 0, 1, 1, -1, 0, 0, 1], log_odds=np.nan)
-    scores = score_answers(generated, by="answer")
-    np.testing.assert_allclose(scores, [[1, 0], [0, -1], [0, 1]])
-    with pytest.raises(ValueError, match="log_odds is missing.*by='answer'"):
-        score_answers(generated)
-    with pytest.raises(ValueError, match="by is 'mass'; a score is made from 'log_odds' or 'ans"):
-        score_answers(ANSWERS, by="mass")
-
-
-def test_a_score_is_the_mean_over_formats():
-    other = table({"zoe": (0.0, 1.0, 1.5)}, fmt="say, no first")
+def test_formats_are_averaged_and_interventions_are_not():
+    other = ANSWERS.assign(format="say, yes first", log_odds=ANSWERS["log_odds"] + 1)
     scores = score_answers(pd.concat([ANSWERS, other]))
-    np.testing.assert_allclose(scores.loc["zoe"], [0.5, 1.0])
-    np.testing.assert_allclose(scores.loc["abe"], [-1.0, 0.0])
+    np.testing.assert_allclose(scores["X"], score_answers(ANSWERS)["X"] + 0.5)
+    np.testing.assert_allclose(scores["Y"], score_answers(ANSWERS)["Y"])  # keyed both ways
+    both = score_answers(pd.concat([ANSWERS, table({"zoe": (1.0, 1.0, 1.0)}, "push")]))
+    assert both.index.names == ["intervention", "role"]
+    assert both.loc[("push", "zoe")].tolist() == [0.0, 1.0]
 
 
-@pytest.mark.parametrize("measure", [score_answers, yes_bias])
-def test_tables_that_cannot_be_scored_are_refused(measure):
-    with pytest.raises(ValueError, match="answers: column key is missing"):
-        measure(ANSWERS.drop(columns="key"))
-    with pytest.raises(ValueError, match="answers: the table is empty"):
-        measure(ANSWERS.iloc[:0])
-    with pytest.raises(ValueError, match=r"several models \(m, n\)"):
-        measure(pd.concat([ANSWERS, table({"zoe": (1, 1, 1)}, model="n")]))
-    holed = ANSWERS.copy()
-    holed.loc[4, "log_odds"] = np.nan
-    with pytest.raises(
-        ValueError, match="log_odds is missing, first for role 'no role', item 'Y2'"
-    ):
-        measure(holed)
+def test_a_liking_for_yes_cancels_in_scores_and_is_measured(simulate):
+    answers = simulate()
+    more = answers.assign(log_odds=answers["log_odds"] + 2.0)
+    np.testing.assert_allclose(score_answers(more), score_answers(answers))
+    np.testing.assert_allclose(yes_bias(more), yes_bias(answers) + 2.0)
+    thin = answers[~answers["item"].isin(["SE1", "SE2"])]  # keys and values weigh alike
+    assert yes_bias(thin).mean() == pytest.approx(0.4 - 0.25, abs=0.15)
 
 
-def test_a_liking_for_yes_needs_items_keyed_both_ways():
-    with pytest.raises(ValueError, match=r"all items are keyed \+1.*keyed both ways"):
+@pytest.mark.parametrize(
+    ("answers", "by", "message"),
+    [
+        (ANSWERS, "mass", "by is 'mass'; use 'log_odds' or 'answer'"),
+        (ANSWERS.drop(columns="key"), "answer", "answers lacks the columns key"),
+        (ANSWERS[:0], "answer", "answers lacks rows"),
+        (pd.concat([ANSWERS, ANSWERS.assign(model="n")]), "answer", "several models"),
+        (ANSWERS.assign(log_odds=np.nan), "log_odds", "missing for .*'zoe'.*by='answer'"),
+    ],
+)
+def test_answers_that_make_no_scores_are_refused(answers, by, message):
+    with pytest.raises(ValueError, match=message):
+        score_answers(answers, by=by)
+
+
+def test_items_keyed_one_way_show_no_liking_for_yes():
+    with pytest.raises(ValueError, match="keyed one way confound"):
         yes_bias(ANSWERS[ANSWERS["key"] == 1])
-    with pytest.raises(ValueError, match="all items are keyed -1"):
-        yes_bias(ANSWERS[ANSWERS["key"] == -1])
+
+
+# spread
+
+
+@pytest.fixture(scope="module")
+def varied(simulate):
+    return simulate(formats=[PromptFormat(), PromptFormat(yes_first=False)])
+
+
+def with_log_odds(answers, log_odds):
+    return answers.assign(log_odds=log_odds, answer=np.sign(log_odds).astype(np.int8))
+
+
+def flat(answers):
+    return with_log_odds(answers, 2.0)
+
+
+def nearly_flat(answers):
+    noise = np.random.default_rng(0).standard_normal(len(answers))
+    return with_log_odds(answers, 2 + 0.05 * noise)
+
+
+def deaf_to_roles(answers):
+    items = answers["item"].unique()
+    level = 2 * np.random.default_rng(0).standard_normal(len(items))
+    return with_log_odds(answers, answers["item"].map(dict(zip(items, level, strict=True))))
+
+
+def same_to_99_percent(answers):
+    rng = np.random.default_rng(0)
+    log_odds = 2 + np.abs(rng.standard_normal(len(answers)))
+    return with_log_odds(answers, np.where(rng.random(len(answers)) < 0.01, -1.0, log_odds))
+
+
+def often_unsure(answers):
+    return answers.assign(answer=answers["answer"] * (np.arange(len(answers)) % 3 > 0))
+
+
+@pytest.mark.parametrize(
+    ("respond", "by", "failed"),
+    [
+        (flat, "log_odds", {"same_answer", "item_spread", "role_spread"}),
+        (flat, "answer", {"same_answer", "role_spread"}),
+        (nearly_flat, "log_odds", {"same_answer", "item_spread", "role_spread"}),
+        (deaf_to_roles, "log_odds", {"role_spread"}),
+        (deaf_to_roles, "answer", {"role_spread"}),
+        (same_to_99_percent, "log_odds", {"same_answer", "role_spread"}),
+        (lambda a: a.assign(mass=0.1), "log_odds", {"low_mass"}),
+        (often_unsure, "answer", {"unsure"}),
+        (lambda a: a[a["role"] == "role000"], "log_odds", {"role_spread"}),
+    ],
+)
+def test_respondents_without_answers_are_refused(varied, respond, by, failed):
+    verdict = check_spread(respond(varied), by=by)
+    assert set(verdict.failed) == failed and not verdict.passed
+    with pytest.raises(ValueError, match="no graph should be drawn from these answers of simul"):
+        require_spread(respond(varied), by=by)
+
+
+def test_organisms_pass_by_a_wide_margin(human, few_items, bank):
+    from valuegraph.elicitation import elicit
+
+    answers = elicit(human, few_items, sample_roles(bank, 24, seed=4))
+    checks = check_spread(answers).checks
+    assert checks["figure"]["same_answer"] < 0.8
+    assert checks["figure"]["item_spread"] > 2 * checks["threshold"]["item_spread"]
+    assert checks["figure"]["role_spread"] > 4 * checks["threshold"]["role_spread"]
+    assert checks["figure"]["low_mass"] == checks["figure"]["unsure"] == 0
+    assert check_spread(answers, by="answer").passed and require_spread(answers) is answers
+
+
+def test_figures_are_those_of_the_answers(varied):
+    figure = check_spread(varied).checks["figure"]
+    scores = score_answers(varied)
+    assert figure["role_spread"] == pytest.approx(scores.std().min())
+    by_cell = varied.pivot(index=["role", "format"], columns="item", values="log_odds")
+    assert figure["item_spread"] == pytest.approx(by_cell.std(axis=1).mean())
+    yes = (varied["answer"] == 1).groupby(varied["role"]).mean()
+    assert figure["same_answer"] == pytest.approx(np.maximum(yes, 1 - yes).mean())
+
+
+def test_a_refusal_names_figures_values_and_the_way_out(varied):
+    one_flat = varied.assign(log_odds=varied["log_odds"].where(varied["value"] != "TR", 0.4))
+    reason = r"role_spread 0, not at least 0.2 \(roles hardly move the scores of TR\)"
+    with pytest.raises(ValueError, match=f"{reason}.*thresholds="):
+        require_spread(one_flat)
+    assert require_spread(one_flat, thresholds={"role_spread": 0}) is one_flat
+    text = repr(check_spread(one_flat))
+    assert text.startswith("Spread of the answers of simulated, 40 roles, by log_odds: failed")
+    assert "role_spread" in text and "False" in text
+
+
+def test_what_is_not_recorded_does_not_fail(varied):
+    generated = varied.assign(log_odds=np.nan, mass=np.nan)
+    verdict = check_spread(generated, by="answer")
+    assert verdict.passed and verdict.checks["figure"].isna().sum() == 2
+
+
+def test_spread_is_that_of_one_intervention_and_known_thresholds(varied):
+    with pytest.raises(ValueError, match="several interventions"):
+        check_spread(pd.concat([varied, varied.assign(intervention="push")]))
+    with pytest.raises(ValueError, match="known are same_answer, item_spread"):
+        check_spread(varied, thresholds={"spread": 1})

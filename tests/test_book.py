@@ -142,6 +142,8 @@ def calls_in(path: Path) -> list[ast.Call]:
     return [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call)]
 
 
+OWN_PACKAGES = ("valuegraph", "studies", "book_support")
+
 # What draws at random, and the argument that says from where: a keyword, or one by position.
 SEEDED = {"seed", "random_state", "rng", "generator"}
 DRAWING = re.compile(r"(^|\.)(default_rng|sample|rvs|train_test_split|RandomState|shuffle)$")
@@ -247,6 +249,18 @@ def test_chapter_imports_in_a_way_that_works_on_colab(path):
 
 
 @EACH_CHAPTER
+def test_chapter_imports_little_of_the_project(path):
+    cells = cells_of(path)
+    heading = next(i for i, c in enumerate(cells) if c["source"].rstrip().endswith("## Imports"))
+    lines = [line for line in cells[heading + 2]["source"].splitlines() if line.strip()]
+    assert len([line for line in lines if "import" in line]) <= 12
+    trees = [python_of(cell) for cell in cells if cell["cell_type"] == "code"]
+    nodes = [n for tree in trees for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)]
+    own = {n.module for n in nodes if n.module.split(".")[0] in OWN_PACKAGES}
+    assert len(own) <= 4, own
+
+
+@EACH_CHAPTER
 def test_chapter_imports_nothing_that_an_install_from_git_does_not_bring(path):
     trees = [python_of(cell) for cell in cells_of(path) if cell["cell_type"] == "code"]
     nodes = [node for tree in trees for node in ast.walk(tree)]
@@ -255,7 +269,7 @@ def test_chapter_imports_nothing_that_an_install_from_git_does_not_bring(path):
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     declared = {re.match(r"[\w.-]+", r)[0].replace("-", "_") for r in project["dependencies"]}
     # A notebook is run by IPython; causal-learn and google.colab have names of their own.
-    declared |= {"IPython", "causallearn", "google", "valuegraph"}
+    declared |= {"IPython", "causallearn", "google", "valuegraph", "studies", "book_support"}
     assert names - set(sys.stdlib_module_names) <= declared
 
 

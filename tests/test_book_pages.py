@@ -123,7 +123,8 @@ def test_what_the_notation_calls_the_librarys_is_in_the_library():
     rows = re.findall(r"(?m)^\| .* \| (.*) \|$", texts()[ROOT / "book" / "notation.md"])
     code = " ".join(span for row in rows for span in re.findall(r"`([^`]+)`", row))
     named = set(re.findall(r"[A-Za-z]\w{2,}", code)) - {"truth", "sae", "dec"}
-    source = "".join(p.read_text(encoding="utf-8") for p in (ROOT / "lib").rglob("*.py"))
+    files = [p for folder in ("lib", "studies") for p in (ROOT / folder).rglob("*.py")]
+    source = "".join(p.read_text(encoding="utf-8") for p in files)
     assert len(named) > 30
     assert [name for name in sorted(named) if not re.search(rf"\b{name}\b", source)] == []
 

@@ -1,24 +1,22 @@
-"""Effects of interventions: mean changes, shares, base rates and intervals."""
+"""Effects and costs told from answers: by hand, against each other, and what is refused."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from valuegraph.answers import COLUMNS, NO_INTERVENTION
-from valuegraph.elicitation import elicit
-from valuegraph.interventions import Shift, Told
-from valuegraph.paper.tables import signatures
-from valuegraph.roles import sample_roles
-from valuegraph.steering.effects import (
+from valuegraph.answers import COLUMNS, NO_INTERVENTION, score_answers
+from valuegraph.effects import (
+    COSTS,
+    changes,
     cosine,
+    costs,
     effect_matrix,
-    effects,
     effects_of,
-    effects_of_scores,
+    target_and_collateral,
 )
 
 
-def answers_with_effect(effects, *, n_roles=30, noise=0.0):
+def answers_with_effect(effects, *, n_roles=30):
     """Answers in which each intervention adds its effects to the keyed log-odds of the values."""
     rng = np.random.default_rng(0)
     rows = []
@@ -27,146 +25,95 @@ def answers_with_effect(effects, *, n_roles=30, noise=0.0):
         for name, effect in {NO_INTERVENTION: (0.0, 0.0), **effects}.items():
             for v, value in enumerate(("SE", "CO")):
                 for key in (1, -1):
-                    score = base[v] + effect[v] + noise * rng.standard_normal()
+                    score = base[v] + effect[v]
                     cell = ("m", f"r{role}", name, "answer, yes first")
                     item = (value, f"{value}{key}", key)
                     rows.append((*cell, *item, np.sign(key * score), key * score, 1.0))
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def test_effects_are_the_mean_changes():
-    table = effects_of(answers_with_effect({"push": (0.5, -0.25), "pull": (-1.0, 0.0)}))
-    assert table[["intervention", "value"]].to_numpy().tolist() == [
-        ["push", "SE"],
-        ["push", "CO"],
-        ["pull", "SE"],
-        ["pull", "CO"],
-    ]
+def scores_of(changed):
+    """Scores of two values by intervention and role; the baseline is zero everywhere."""
+    n = len(next(iter(changed.values())))
+    roles = [f"r{i}" for i in range(n)]
+    frames = {NO_INTERVENTION: [(0.0, 0.0)] * n, **changed}
+    return pd.concat(
+        {name: pd.DataFrame(rows, roles, ["SE", "CO"]) for name, rows in frames.items()},
+        names=["intervention", "role"],
+    )
+
+
+ANSWERS = answers_with_effect({"push": (0.5, -0.25), "pull": (-1.0, 0.0)})
+PUSHED = ANSWERS["intervention"] == "push"
+FIRST = ANSWERS["role"] == "r3"
+
+
+def test_effects_are_the_mean_changes_whatever_the_order_of_rows():
+    table = effects_of(ANSWERS)
+    cells = [["push", "SE"], ["push", "CO"], ["pull", "SE"], ["pull", "CO"]]
+    assert table[["intervention", "value"]].to_numpy().tolist() == cells
     assert np.allclose(table["effect"], [0.5, -0.25, -1.0, 0.0])
     assert np.allclose(table["low"], table["effect"])  # the same change in every role
     assert np.allclose(table["high"], table["effect"])
+    assert table.equals(effects_of(score_answers(ANSWERS)))
+    one, two = changes(ANSWERS), changes(ANSWERS.sample(frac=1, random_state=0))
+    assert np.allclose(one, two.loc[one.index, one.columns])
 
 
 def test_intervals_cover_the_true_effect_about_as_often_as_they_say():
     rng = np.random.default_rng(5)
     covered = 0
     for trial in range(100):
-        scores = frame_of({"push": 0.3 + rng.standard_normal((25, 2))})
-        row = effects_of_scores(scores, tolerance=0.0, draws=300, seed=trial).iloc[0]
+        scores = scores_of({"push": 0.3 + rng.standard_normal((25, 2))})
+        row = effects_of(scores, draws=300, seed=trial).iloc[0]
         covered += row["low"] <= 0.3 <= row["high"]
     assert 85 <= covered <= 99
 
 
-def test_effects_need_a_baseline_and_every_role():
-    answers = answers_with_effect({"push": (1.0, 0.0)})
-    with pytest.raises(ValueError, match="need the baseline 'none'"):
-        effects_of(answers[answers["intervention"] == "push"])
-    lost = (answers["intervention"] == "push") & (answers["role"] == "r3")
-    with pytest.raises(ValueError, match="not every role .* 'push'"):
-        effects_of(answers[~lost])
-    lost = (answers["intervention"] == NO_INTERVENTION) & (answers["role"] == "r3")
-    with pytest.raises(ValueError, match="'r3' lacks answers"):
-        effects_of(answers[~lost])
-    with pytest.raises(ValueError, match="there are answers under none"):
-        effects_of(answers[answers["intervention"] == NO_INTERVENTION])
-    with pytest.raises(ValueError, match="at least 2 roles"):
-        effects_of(answers[answers["role"] == "r3"])
-    with pytest.raises(ValueError, match="draws must be at least 1, got 0"):
-        effects_of(answers, draws=0)
-    with pytest.raises(ValueError, match="level must lie between 0 and 1, got 95"):
-        effects_of(answers, level=95)
-
-
-def frame_of(changes):
-    """Scores of two values, given by intervention and role; the baseline is zero everywhere."""
-    n = len(next(iter(changes.values())))
-    roles = [f"r{i}" for i in range(n)]
-    table = {NO_INTERVENTION: [(0.0, 0.0)] * n, **changes}
-    return pd.concat(
-        {name: pd.DataFrame(rows, roles, ["SE", "CO"]) for name, rows in table.items()},
-        names=["intervention", "role"],
-    )
-
-
 def test_shares_and_base_rates_by_hand():
-    scores = frame_of(
+    scores = scores_of(
         {
             "a": [(1, 0), (1, 0), (-1, 0), (0.05, 0)],
             "b": [(1, 0), (0, 0), (0, 0), (0, 0)],
             "c": [(0, 0.2), (0, 0), (0, 0), (0, 0)],
         }
     )
-    table = effects_of_scores(scores, tolerance=0.1).set_index(["intervention", "value"])
+    table = effects_of(scores).set_index(["intervention", "value"])
     assert table.loc[("a", "SE"), ["up", "down", "unchanged"]].tolist() == [0.5, 0.25, 0.25]
-    assert table.loc[("b", "SE"), ["up", "down", "unchanged"]].tolist() == [0.25, 0.0, 0.75]
     # How often the other two change it: (1/4 + 0)/2, (3/4 + 0)/2, (3/4 + 1/4)/2.
     assert table.xs("SE", level=1)["base_rate"].tolist() == [0.125, 0.375, 0.5]
     assert table.xs("CO", level=1)["base_rate"].tolist() == [0.125, 0.125, 0.0]
     assert (table["n_roles"] == 4).all()
-    strict = effects_of_scores(scores, tolerance=0.0).set_index(["intervention", "value"])
+    strict = effects_of(scores, tolerance=0.0).set_index(["intervention", "value"])
     assert strict.loc[("a", "SE"), "unchanged"] == 0
-    alone = effects_of_scores(scores.loc[[NO_INTERVENTION, "a"]], tolerance=0.1)
-    assert alone["base_rate"].isna().all()
+    assert effects_of(scores.loc[[NO_INTERVENTION, "a"]])["base_rate"].isna().all()
 
 
-def test_shares_agree_with_the_signatures_of_the_paper():
-    rng = np.random.default_rng(2)
-    scores = frame_of({name: rng.integers(-1, 2, (40, 2)) / 8 for name in "abc"})
-    table = effects_of_scores(scores, tolerance=0.0).set_index(["intervention", "value"])
-    counts = signatures(scores)
-    for ours, theirs in (("up", "up"), ("down", "down"), ("unchanged", "same")):
-        assert np.allclose(table[ours] * 40, counts.loc[table.index, theirs])
-
-
-def test_same_resamples_for_every_intervention():
-    rng = np.random.default_rng(3)
-    change = rng.standard_normal((20, 2))
-    table = effects_of_scores(frame_of({"once": change, "twice": 2 * change}), tolerance=0.0)
+def test_the_same_resamples_serve_every_intervention():
+    change = np.random.default_rng(3).standard_normal((20, 2))
+    table = effects_of(scores_of({"once": change, "twice": 2 * change}))
     once, twice = (table[table["intervention"] == name] for name in ("once", "twice"))
     for column in ("effect", "low", "high"):
         assert np.allclose(2 * once[column].to_numpy(), twice[column])
 
 
-def test_effects_of_roles_that_are_alike_have_no_width():
-    table = effects_of_scores(frame_of({"a": [(0.3, -0.7)] * 9}), tolerance=0.0)
-    assert np.allclose(table["effect"], [0.3, -0.7])
-    assert (table["low"] <= table["effect"]).all()
-    assert np.allclose(table["high"] - table["low"], 0)
-
-
-def test_answers_and_log_odds_are_two_tables():
-    answers = answers_with_effect({"push": (50.0, 0.0)})
-    table = effects_of(answers, by="answer")
-    # In [-1, 1] the score of a value cannot rise by more than 2.
-    assert 0 < table["effect"].iloc[0] <= 2
-    assert table["effect"].iloc[1] == 0
-    assert table["unchanged"].iloc[1] == 1
-    with pytest.raises(ValueError, match="tolerance must be 0 or more"):
-        effects_of(answers, tolerance=-1)
-
-
-def test_asking_gives_the_effects_of_the_answers(organism, few_items, bank):
-    roles = sample_roles(bank, 3, seed=5)
-    pushes = [Shift("push", 1, np.linspace(-1, 1, 40)), Told("fact", bank.texts["SE_f1"])]
-    table = effects(organism, few_items, roles, pushes, draws=50, seed=7)
-    answers = elicit(organism, few_items, roles, interventions=[None, *pushes])
-    assert table.equals(effects_of(answers, draws=50, seed=7))
-    assert table["effect"].abs().min() > 0
+def test_scores_from_answers_move_in_steps():
+    table = effects_of(answers_with_effect({"push": (50.0, 0.0)}), by="answer")
+    assert 0 < table["effect"].iloc[0] <= 2  # in [-1, 1] no score can rise by more
+    assert table["effect"].iloc[1] == 0 and table["unchanged"].iloc[1] == 1
 
 
 def test_matrix_holds_the_cells_of_the_table():
-    table = effects_of(answers_with_effect({"push": (0.5, -0.25), "pull": (-1.0, 0.0)}))
+    table = effects_of(ANSWERS)
     wide = effect_matrix(table)
-    assert wide.index.tolist() == ["push", "pull"]
-    assert wide.columns.tolist() == ["SE", "CO"]
+    assert (list(wide.index), list(wide.columns)) == (["push", "pull"], ["SE", "CO"])
     assert np.allclose(wide, [[0.5, -0.25], [-1.0, 0.0]])
     assert np.allclose(effect_matrix(table, "n_roles"), 30)
+    for wrong in (table.iloc[1:], pd.concat([table, table])):
+        with pytest.raises(ValueError, match="each value once"):
+            effect_matrix(wrong)
     with pytest.raises(ValueError, match="no column 'size'"):
         effect_matrix(table, "size")
-    with pytest.raises(ValueError, match="'push' has several rows for SE"):
-        effect_matrix(pd.concat([table, table]))
-    with pytest.raises(ValueError, match="lack the effect"):
-        effect_matrix(table.iloc[1:])
 
 
 def test_cosine():
@@ -174,3 +121,73 @@ def test_cosine():
     assert cosine([2, -4], [-1, 2]) == pytest.approx(-1)
     with pytest.raises(ValueError, match="no direction"):
         cosine([0, 0], [1, 1])
+
+
+def test_target_and_collateral_are_those_of_the_effects():
+    rng = np.random.default_rng(1)
+    scores = scores_of({name: rng.standard_normal((9, 2)) + 1 for name in "abc"})
+    wide = effect_matrix(effects_of(scores))
+    alike = target_and_collateral(scores, "CO", truth={"SE": 2.0, "CO": 1.0})
+    assert np.allclose(alike["target"], wide["CO"])
+    assert np.allclose(alike["collateral"], wide["SE"].abs())
+    assert np.allclose(alike["cosine"], [cosine(row, [2, 1]) for row in wide.to_numpy()])
+    for figure in ("target", "collateral", "cosine"):
+        assert (alike[f"{figure}_low"] <= alike[figure]).all()
+        assert (alike[figure] <= alike[f"{figure}_high"]).all()
+    # Each its own target, and with it its own truth.
+    truth = pd.DataFrame([[1, 0.5], [0, 1]], ["SE", "CO"], ["SE", "CO"])
+    own = target_and_collateral(scores, {"c": "SE", "a": "CO"}, truth=truth)
+    assert own["intervention"].tolist() == ["c", "a"]
+    assert np.allclose(own["target"], [wide.loc["c", "SE"], wide.loc["a", "CO"]])
+    expected = [cosine(wide.loc["c"], [1, 0.5]), cosine(wide.loc["a"], [0, 1])]
+    assert np.allclose(own["cosine"], expected)
+    still = scores_of({"null": np.zeros((3, 2))})
+    assert target_and_collateral(still, "SE", truth={"SE": 1, "CO": 0})["cosine"].isna().all()
+
+
+def test_costs_by_hand():
+    cells = pd.DataFrame(
+        [(r, name, "SE", f"i{i}") for r in "ab" for name in ("none", "push") for i in range(2)],
+        columns=["role", "intervention", "value", "item"],
+    )
+    answers = cells.assign(mass=[0.9, 0.7, 0.5, 0.5, 1.0, 1.0, 1.0, 0.9])
+    written = cells.assign(answer=[1, 0, 0, 0, 1, -1, 1, 1])
+    readings = pd.DataFrame(
+        {
+            "intervention": "push",
+            "role": ["a", "b"],
+            "log_loss": [-0.5, 1.5],
+            "divergence": [0.1, 0.3],
+            "reads": False,
+        }
+    )
+    (row,) = costs(answers, readings, written).itertuples()
+    assert row.outside == pytest.approx((0.3 + 0.05) / 2)
+    assert row.unparsed == pytest.approx((0.5 + 0.0) / 2)
+    assert (row.log_loss, row.divergence) == pytest.approx((0.5, 0.2))
+    assert row.log_loss_low == -0.5 and row.log_loss_high == 1.5
+    assert (row.n_roles, row.reads) == (2, False)
+    alone = costs(answers)
+    assert alone[[c for c in COSTS if c != "outside"]].isna().all(axis=None)
+    assert "reads" not in alone
+    with pytest.raises(ValueError, match="costs need answers under 'none'"):
+        costs(answers[answers["intervention"] == "push"])
+    with pytest.raises(ValueError, match="'b' lacks an intervention"):
+        costs(answers, readings.iloc[:1].assign(role="b", divergence=np.nan))
+
+
+@pytest.mark.parametrize(
+    ("use", "message"),
+    [
+        (lambda: effects_of(ANSWERS[PUSHED]), "need the baseline 'none'"),
+        (lambda: effects_of(ANSWERS[~(PUSHED & FIRST)]), "'r3' lacks answers .* 'push'"),
+        (lambda: effects_of(ANSWERS[FIRST]), "intervals need 2 roles"),
+        (lambda: effects_of(ANSWERS, draws=0), "1 draw"),
+        (lambda: effects_of(ANSWERS, tolerance=-1), "tolerance must be 0 or more"),
+        (lambda: target_and_collateral(ANSWERS, "XX"), "no 'XX' under 'push'"),
+        (lambda: target_and_collateral(ANSWERS, {"poke": "SE"}), "no 'SE' under 'poke'"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(use, message):
+    with pytest.raises(ValueError, match=message):
+        use()

@@ -5,9 +5,9 @@ from copy import deepcopy
 import pytest
 import torch
 
-from valuegraph.asking.encoding import encode_prompts, pad_left
-from valuegraph.asking.prompts import PromptFormat, render_parts, render_prompt
+from valuegraph.encoding import encode_prompts, pad_left
 from valuegraph.models import Respondent
+from valuegraph.prompts import PromptFormat, render_parts, render_prompt
 from valuegraph.roles import Role
 
 QUESTIONS = ["Would you pray?", "Do you often leave the house unlocked at night?"]
@@ -25,11 +25,7 @@ def encode(respondent, text):
 def test_padded_texts_end_in_the_last_column():
     padded = pad_left([[5, 6, 7], [8], [9, 10]], torch.device("cpu"))
     assert padded.ids.tolist() == [[5, 6, 7], [0, 0, 8], [0, 9, 10]]
-    assert padded.mask.tolist() == [
-        [True, True, True],
-        [False, False, True],
-        [False, True, True],
-    ]
+    assert padded.mask.tolist() == [[True, True, True], [False, False, True], [False, True, True]]
     assert padded.positions.tolist() == [[0, 1, 2], [0, 0, 0], [0, 0, 1]]
 
 
@@ -46,7 +42,7 @@ def test_texts_of_one_length_are_not_padded():
 def test_every_row_is_the_whole_prompt_in_tokens(request, name):
     respondent = request.getfixturevalue(name)
     prompts = encode_prompts(respondent, QUESTIONS, ROLES, fmt=FMT, prefill="Thought:")
-    assert prompts.joined == (name != "seam")
+    assert not prompts.whole == (name != "seam")
     assert len(prompts.prefixes) == len(prompts.suffixes) == 2
     for r, role in enumerate(ROLES):
         for q, question in enumerate(QUESTIONS):
@@ -57,7 +53,7 @@ def test_every_row_is_the_whole_prompt_in_tokens(request, name):
 
 def test_one_joined_question_is_enough_to_ask_all_of_them_whole(seam):
     def joined(questions):
-        return encode_prompts(seam, questions, [None], fmt=FMT, prefill="").joined
+        return not encode_prompts(seam, questions, [None], fmt=FMT, prefill="").whole
 
     assert joined(QUESTIONS[:1])
     assert not joined(QUESTIONS[1:])
@@ -86,8 +82,8 @@ def test_a_site_that_is_joined_to_a_question_is_refused(llama):
     with pytest.raises(ValueError, match="no token ends with the site's words.*of joining joins"):
         encode_prompts(joining, QUESTIONS, ROLES, find_sites=True, **settings)
     # Without shifts the questions can be asked.
-    assert not encode_prompts(joining, QUESTIONS, ROLES, **settings).joined
-    assert encode_prompts(joining, QUESTIONS[:1], ROLES, find_sites=True, **settings).joined
+    assert encode_prompts(joining, QUESTIONS, ROLES, **settings).whole
+    assert not encode_prompts(joining, QUESTIONS[:1], ROLES, find_sites=True, **settings).whole
 
 
 # ------------------------------------------------------------------------------------ unknown words
@@ -100,7 +96,7 @@ def test_all_that_comes_with_the_package_is_known_to_an_organism(organism, inven
     for fmt in (FMT, PromptFormat("reply", yes_first=False), PromptFormat()):
         questions = [*inventory.items["text"], *CONTENT_FREE]
         prompts = encode_prompts(organism, questions, [role], fmt=fmt, prefill="Answer:")
-        assert prompts.joined
+        assert not prompts.whole
 
 
 @pytest.mark.parametrize(

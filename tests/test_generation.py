@@ -9,13 +9,11 @@ import pandas as pd
 import pytest
 import torch
 
-from valuegraph.asking.generation import end_ids, write
-from valuegraph.asking.parsing import is_settled, parse_answer
-from valuegraph.asking.prompts import PromptFormat
-from valuegraph.asking.readout import AnswerReader
 from valuegraph.elicitation import elicit
-from valuegraph.interventions import PLACES, Combination, Shift, Told
+from valuegraph.interventions import PLACES, Combination, Sentence, Shift
 from valuegraph.models import Respondent
+from valuegraph.prompts import PromptFormat
+from valuegraph.reading import AnswerReader, end_ids, is_settled, parse_answer, write
 from valuegraph.roles import Role
 
 ROLES = [
@@ -41,11 +39,11 @@ def questions(few_items):
     return Inventory("four", items, few_items.values)
 
 
-def write_all_alone(write_alone, respondent, items, interventions, fmt, **settings):
+def write_all_alone(write_alone, respondent, items, interventions, formats, **settings):
     """Token ids, text, answer, log-odds and mass of every prompt, in the order of `elicit`."""
     return pd.DataFrame(
         [
-            write_alone(respondent, question, role, intervention, fmt, **settings)
+            write_alone(respondent, question, role, intervention, formats, **settings)
             for role in ROLES
             for intervention in interventions
             for question in items.items["text"]
@@ -78,15 +76,14 @@ def ends_at_many_steps(texts) -> list:
 
 
 @pytest.mark.parametrize(
-    "name",
-    ["organism", "llama", "gemma", "qwen2", "qwen3", "mistral", "mistral-sliding", "gemma2"],
+    "name", ["organism", "llama", "gemma", "qwen2", "qwen3", "mistral", "mistral-sliding", "gemma2"]
 )
 def test_writing_together_is_writing_each_alone(
     monkeypatch, request, relative, write_alone, questions, name
 ):
     known = name in ("organism", "llama", "gemma")
     respondent = request.getfixturevalue(name) if known else relative(name)
-    everywhere, kind = push(respondent, 2, "everywhere"), Told("kind", ROLES[1].text)
+    everywhere, kind = push(respondent, 2, "everywhere"), Sentence("kind", ROLES[1].text)
     interventions = [None, push(respondent, 4), Combination("much", [kind, everywhere])]
     settings = (write_alone, respondent, questions, interventions, THINK)
     chosen = ends_at_many_steps(write_all_alone(*settings, max_new_tokens=11, ends=[-1])["ids"])
@@ -100,7 +97,7 @@ def test_writing_together_is_writing_each_alone(
         questions,
         ROLES,
         interventions=interventions,
-        fmt=THINK,
+        formats=THINK,
         mode="generate",
         max_new_tokens=11,
     )
@@ -116,7 +113,7 @@ def test_writing_together_is_writing_each_alone(
 def test_so_it_is_at_every_place(request, relative, write_alone, questions, name):
     respondent = relative(name) if name == "gemma2" else request.getfixturevalue(name)
     interventions = [push(respondent, 3, where) for where in PLACES]
-    settings = {"interventions": interventions, "fmt": SHORT, "max_new_tokens": 4}
+    settings = {"interventions": interventions, "formats": SHORT, "max_new_tokens": 4}
     alone = write_all_alone(
         write_alone, respondent, questions, ends=end_ids(respondent), **settings
     )
@@ -126,14 +123,14 @@ def test_so_it_is_at_every_place(request, relative, write_alone, questions, name
 
 
 def test_so_it_is_where_tokens_are_joined_over_the_seam(write_alone, seam, questions):
-    settings = {"interventions": [None, push(seam)], "fmt": SHORT, "max_new_tokens": 4}
+    settings = {"interventions": [None, push(seam)], "formats": SHORT, "max_new_tokens": 4}
     alone = write_all_alone(write_alone, seam, questions, ends=end_ids(seam), **settings)
     assert_same(elicit(seam, questions, ROLES, mode="generate", **settings), alone)
 
 
 @pytest.mark.parametrize("fmt", [PromptFormat(think=True), SHORT], ids=["thought", "answer"])
 def test_an_organism_thinks_and_answers_as_if_alone(write_alone, human, questions, fmt):
-    settings = {"interventions": [None, push(human, size=10)], "fmt": fmt, "max_new_tokens": 40}
+    settings = {"interventions": [None, push(human, size=10)], "formats": fmt, "max_new_tokens": 40}
     alone = write_all_alone(write_alone, human, questions, ends=end_ids(human), **settings)
     answers = elicit(human, questions, ROLES, mode="generate", **settings)
     assert_same(answers, alone)
@@ -146,7 +143,7 @@ def test_an_organism_thinks_and_answers_as_if_alone(write_alone, human, question
 def outspoken(llama):
     """Random weights that say yes or no, most of the time, as soon as they may."""
     model = deepcopy(llama.model)
-    reader = AnswerReader.for_tokenizer(llama.tokenizer)
+    reader = AnswerReader.of(llama)
     with torch.no_grad():
         for word in (*reader.yes_ids, *reader.no_ids):
             model.lm_head.weight[word] *= 5
@@ -157,7 +154,7 @@ def outspoken(llama):
 def test_an_answer_of_any_length_is_that_of_writing_alone(
     write_alone, outspoken, questions, max_new_tokens
 ):
-    settings = {"interventions": [None, push(outspoken)], "fmt": SHORT}
+    settings = {"interventions": [None, push(outspoken)], "formats": SHORT}
     alone = write_all_alone(
         write_alone,
         outspoken,
@@ -180,8 +177,8 @@ def test_an_answer_of_any_length_is_that_of_writing_alone(
 
 
 def test_an_answer_of_one_token_has_the_figures_of_the_other_mode(outspoken, questions):
-    written = elicit(outspoken, questions, ROLES, fmt=SHORT, mode="generate", max_new_tokens=1)
-    read = elicit(outspoken, questions, ROLES, fmt=SHORT)
+    written = elicit(outspoken, questions, ROLES, formats=SHORT, mode="generate", max_new_tokens=1)
+    read = elicit(outspoken, questions, ROLES, formats=SHORT)
     said = written["answer"] != 0
     assert 3 < said.sum() < len(said)
     assert written.loc[~said, ["log_odds", "mass"]].isna().all(axis=None)
@@ -205,6 +202,7 @@ class Script:
         ]
         for logits, script in zip(self.logits, self.scripts, strict=True):
             logits[torch.arange(len(script)), torch.tensor(script)] = 9.0
+        self.n = len(scripts)
         self.active = list(range(len(scripts)))
         self.written = [0] * len(scripts)
 
@@ -251,11 +249,11 @@ TEXTS = [
 @pytest.mark.parametrize("texts", [TEXTS, TEXTS[::-1], TEXTS[:1]], ids=["all", "back", "one"])
 def test_stopping_early_changes_no_answer(request, name, texts, prefilled):
     respondent = request.getfixturevalue(name)
-    tokenizer, reader = respondent.tokenizer, AnswerReader.for_tokenizer(respondent.tokenizer)
+    tokenizer, reader = respondent.tokenizer, AnswerReader.of(respondent)
     end = end_ids(respondent)[-1]
     scripts = [tokenizer(text, add_special_tokens=False)["input_ids"] for text in texts]
     rows = Script(respondent, scripts, end)
-    got = write(respondent, reader, rows, len(texts), max_new_tokens=200, prefilled=prefilled)
+    got = write(respondent, reader, rows, max_new_tokens=200, prefilled=prefilled)
     for i, (text, script) in enumerate(zip(texts, scripts, strict=True)):
         spoken = tokenizer.decode(script)  # what the tokenizer cannot spell is lost
         expected = parse_answer(spoken, prefilled=prefilled)
@@ -272,8 +270,8 @@ def test_stopping_early_changes_no_answer(request, name, texts, prefilled):
         lengths = [len(tokenizer.decode(script[: n + 1])) for n in range(len(script))]
         step = next(n for n, length in enumerate(lengths) if length > expected.start)
         log_odds, mass = reader.read(rows.logits[i][step : step + 1])
-        assert got.log_odds[i] == pytest.approx(log_odds[0])
-        assert got.mass[i] == pytest.approx(mass[0])
+        assert got.log_odds[i] == pytest.approx(float(log_odds[0]))
+        assert got.mass[i] == pytest.approx(float(mass[0]))
     if len(texts) > 1:
         stopped = sum(w < len(s) for w, s in zip(rows.written, scripts, strict=True))
         assert stopped > 3  # stopping early saves something
@@ -281,14 +279,14 @@ def test_stopping_early_changes_no_answer(request, name, texts, prefilled):
 
 def test_the_figures_are_those_of_the_token_with_which_the_word_begins(llama):
     """Not of the marks before it, nor of the rest of a word of several tokens."""
-    tokenizer, reader = llama.tokenizer, AnswerReader.for_tokenizer(llama.tokenizer)
+    tokenizer, reader = llama.tokenizer, AnswerReader.of(llama)
     tokens = ["Ġ", "Answer", ":", "Ġ", "*", "*", "Y", "E", "s", "*"]
     script = tokenizer.convert_tokens_to_ids(tokens)
     assert None not in script
     rows = Script(llama, [script], end_ids(llama)[-1])
-    got = write(llama, reader, rows, 1, max_new_tokens=20)
+    got = write(llama, reader, rows, max_new_tokens=20, prefilled=False)
     assert got.text == [" Answer: **YEs*"]
-    assert got.log_odds == pytest.approx(reader.read(rows.logits[0])[0][tokens.index("Y")])
+    assert got.log_odds == pytest.approx(reader.read(rows.logits[0])[0].numpy()[tokens.index("Y")])
 
 
 @pytest.mark.parametrize("max_new_tokens", [1, 7, 8, 9, 15, 16, 17])
@@ -296,8 +294,8 @@ def test_no_more_than_the_longest_text_is_written(llama, max_new_tokens):
     ids = llama.tokenizer.convert_tokens_to_ids(["ĠI", "Ġdo"])
     script = [ids * 20, ids * 4, ids * 20]
     rows = Script(llama, script, end_ids(llama)[-1])
-    reader = AnswerReader.for_tokenizer(llama.tokenizer)
-    got = write(llama, reader, rows, 3, max_new_tokens=max_new_tokens)
+    reader = AnswerReader.of(llama)
+    got = write(llama, reader, rows, max_new_tokens=max_new_tokens, prefilled=False)
     assert rows.written == [max_new_tokens, min(9, max_new_tokens), max_new_tokens]
     decode = llama.tokenizer.decode
     assert got.text == [decode(s[:max_new_tokens]) for s in script]
@@ -355,5 +353,5 @@ def test_who_has_no_end_of_turn_writes_to_the_end(llama, questions):
     endless.tokenizer.chat_template = None
     fmt = PromptFormat(layout="kang-plain")
     assert end_ids(endless) == ()
-    answers = elicit(endless, questions, [None], fmt=fmt, mode="generate", max_new_tokens=3)
+    answers = elicit(endless, questions, [None], formats=fmt, mode="generate", max_new_tokens=3)
     assert (answers["text"].str.len() > 0).all()

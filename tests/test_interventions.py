@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from valuegraph.interventions import AT_SITE, PLACES, Combination, Shift, Told
+from valuegraph.interventions import AT_SITE, PLACES, Combination, Sentence, Shift
 
 UP, DOWN = Shift("up", 0, [1, 2]), Shift("down", 3, [-1, 0], "everywhere")
-KIND, RICH = Told("kind", "You are kind."), Told("rich", " You are rich.\n")
+KIND, RICH = Sentence("kind", "You are kind."), Sentence("rich", " You are rich.\n")
 
 
 def test_a_vector_may_be_any_sequence_of_numbers():
@@ -36,8 +36,8 @@ def test_a_shift_acts_at_the_end_of_the_site_unless_told_otherwise():
 
 @pytest.mark.parametrize("text", ["", " \n", None])
 def test_who_tells_nothing_is_refused(text):
-    with pytest.raises(ValueError, match="intervention 'kind' tells .*; give it a text"):
-        Told("kind", text)
+    with pytest.raises(ValueError, match="sentence 'kind' has the text"):
+        Sentence("kind", text)
 
 
 def test_each_kind_knows_what_it_shifts_and_what_it_tells():

@@ -1,258 +1,244 @@
-"""The shipped questionnaire keeps its promises; inventories that are not in order are refused."""
+"""Questionnaires keep their promises, can be divided, and are refused if they are not sound."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from valuegraph.inventory import SCHWARTZ_ORDER, Inventory, load_inventory, read_inventory
+from valuegraph import downloads
+from valuegraph import inventory as module
+from valuegraph.inventory import (
+    SCHWARTZ_ORDER,
+    Inventory,
+    load_inventory,
+    read_inventory,
+    split_items,
+)
+
+needs_valuebench = pytest.mark.skipif(
+    not downloads.available(["value_orientation.csv"]),
+    reason="set VALUEGRAPH_DATA to a folder with value_orientation.csv, or fetch it once",
+)
 
 
 @pytest.fixture
-def small() -> tuple[pd.DataFrame, pd.DataFrame]:
+def small():
     """Items and values of an inventory of two values."""
-    items = pd.DataFrame(
-        [
-            ("X1", "X", 1, "Do you sing?"),
-            ("X2", "X", -1, "Do you prefer silence?"),
-            ("Y1", "Y", 1, "Would you run?"),
-        ],
-        columns=["item", "value", "key", "text"],
-    )
-    values = pd.DataFrame(
-        {"label": ["Song", "Sport"], "group": ["Arts", "Body"], "phrase": ["singing", "running"]},
-        index=["X", "Y"],
-    )
-    return items, values
+    rows = [
+        ("X1", "X", 1, "Do you sing?"),
+        ("X2", "X", -1, "Do you prefer silence?"),
+        ("Y1", "Y", 1, "Would you run?"),
+    ]
+    words = [("Song", "Arts", "singing"), ("Sport", "Body", "running")]
+    items = pd.DataFrame(rows, columns=["item", "value", "key", "text"])
+    return items, pd.DataFrame(words, index=["X", "Y"], columns=["label", "group", "phrase"])
 
 
-def test_schwartz10_asks_each_value_four_times_each_way():
-    inventory = load_inventory()
+# the inventory of the package
+
+
+def test_schwartz10_has_four_plain_questions_each_way(inventory):
     assert inventory.codes == SCHWARTZ_ORDER
-    assert (inventory.keying == 4).all(axis=None)
-    assert inventory.keying.shape == (10, 2)
-    ids = [f"{value}{i}" for value in SCHWARTZ_ORDER for i in range(1, 9)]
-    assert inventory.items["item"].tolist() == ids
-
-
-def test_agreeing_with_everything_scores_zero_in_a_balanced_inventory():
-    items = load_inventory().items
-    always_yes = items["key"] * 1.0
-    assert (always_yes.groupby(items["value"]).mean() == 0).all()
-
-
-def test_schwartz10_questions_are_plain_and_short():
-    texts = load_inventory().items["text"]
+    assert (inventory.items.groupby(["value", "key"]).size() == 4).all()
+    texts = inventory.items["text"]
     assert texts.str.fullmatch(r"(Would you|Do you|Is it) [a-z' ]+\?").all()
     assert texts.str.split().str.len().between(6, 11).all()
+    assert not texts.str.contains(r"\b(?:not|never)\b|n't\b", regex=True).any()
 
 
-def test_negative_items_ask_for_the_opposite_instead_of_negating():
-    items = load_inventory().items
-    negated = items["text"].str.contains(r"\b(?:not|never)\b|n't\b", regex=True)
-    assert not negated.any()
-
-
-def test_phrases_are_distinct_and_fit_into_a_sentence():
-    phrases = load_inventory().values["phrase"]
-    assert phrases.is_unique
-    assert phrases.str.split().str.len().between(2, 4).all()
-    first_words = phrases.str.split().str[0]
-    assert first_words.is_unique
-
-
-def test_the_order_puts_each_group_in_one_stretch_of_the_circle():
-    groups = load_inventory().values["group"].tolist()
+def test_groups_are_stretches_of_the_circle_and_phrases_differ(inventory):
+    groups, phrases = inventory.values["group"].tolist(), inventory.values["phrase"]
     changes = sum(a != b for a, b in zip(groups, groups[1:] + groups[:1], strict=True))
     assert changes == len(set(groups)) == 4
+    assert phrases.str.split().str[0].is_unique
+
+
+def test_the_fingerprint_is_that_of_values_and_items_alone(small, inventory):
+    # Runs on disk are refused when it changes, so a change must be meant.
+    assert inventory.fingerprint == "62ee2c54fdf5ad1b"
+    items, values = small
+    fingerprint = Inventory("small", items, values).fingerprint
+    same = Inventory("other", items.astype({"key": float}).assign(note=""), values[::1])
+    assert same.fingerprint == fingerprint and same.items["key"].tolist() == [1, -1, 1]
+    other = {Inventory("small", items[::-1], values).fingerprint, fingerprint}
+    for table, row, column in ((items, 0, "text"), (items, 0, "item"), (values, "X", "group")):
+        changed = table.copy()
+        changed.loc[row, column] = "other"
+        tables = (changed, values) if table is items else (items, changed)
+        other.add(Inventory("small", *tables).fingerprint)
+    assert len(other) == 5
 
 
 def test_tables_are_copies(small):
     items, values = small
-    inventory = Inventory("small", items, values)
+    own = Inventory("small", items, values)
     items.loc[0, "key"] = 0
-    values.loc["X", "label"] = ""
-    assert inventory.items.loc[0, "key"] == 1
-    assert inventory.values.loc["X", "label"] == "Song"
-    assert load_inventory().items is not load_inventory().items
-
-
-def test_own_inventory_counts_its_keys(small):
-    inventory = Inventory("small", *small)
-    assert inventory.codes == ("X", "Y")
-    assert inventory.keying.loc["X"].tolist() == [1, 1]
-    assert inventory.keying.loc["Y"].tolist() == [1, 0]
-    assert "2 values, 3 items, 2 keyed +1 and 1 keyed -1" in repr(inventory)
-
-
-def test_unknown_name_lists_the_known_ones():
-    with pytest.raises(ValueError, match=r"'pvq'.*'schwartz10', 'valuebench17', 'valuebench'"):
-        load_inventory("pvq")
-
-
-@pytest.mark.parametrize("table", ["items", "values"])
-def test_empty_table_is_refused(small, table):
-    items, values = small
-    kept = {"items": items, "values": values}
-    kept[table] = kept[table].iloc[:0]
-    with pytest.raises(ValueError, match=rf"'small', {table}: the table is empty"):
-        Inventory("small", **kept)
+    assert own.items.loc[0, "key"] == 1
+    assert repr(own) == "Inventory('small': 2 values, 3 items, 2 keyed +1, 1 -1)"
 
 
 @pytest.mark.parametrize(
     ("row", "column", "entry", "message"),
     [
-        (0, "key", 0, r"item 'X1' has key 0; use 1"),
-        (0, "key", 2, r"item 'X1' has key 2"),
-        (1, "key", float("nan"), r"item 'X2' has key nan"),
-        (1, "item", "X1", r"item id 'X1' appears twice"),
-        (1, "item", "", r"item id in row 1 is ''"),
-        (1, "text", "do you sing? ", r"question 'do you sing\? ' appears twice"),
-        (2, "text", "  ", r"text of item 'Y1' is '  '"),
-        (2, "text", None, r"text of item 'Y1' is (None|nan)"),
-        (2, "value", "Z", r"item 'Y1' measures the unknown value 'Z'; known are X, Y"),
-        (2, "value", "X", r"no item measures Y"),
+        (0, "key", 2, "item 'X1' has value 'X' and key 2; known are 1 and -1, X, Y"),
+        (1, "key", float("nan"), "key nan"),
+        (2, "value", "Z", "item 'Y1' has value 'Z'"),
+        (2, "value", "X", "no item measures Y"),
+        (1, "item", "X1", "item 'X1' stands twice"),
+        (1, "text", "do you sing? ", r"text 'do you sing\? ' stands twice"),
+        (2, "text", "  ", "row 2: text is empty"),
     ],
 )
-def test_item_that_is_not_in_order_is_refused(small, row, column, entry, message):
+def test_an_item_that_is_not_sound_is_refused(small, row, column, entry, message):
     items, values = small
     items[column] = items[column].astype(object)
     items.loc[row, column] = entry
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=f"inventory 'small'.*{message}"):
         Inventory("small", items, values)
 
 
-def test_missing_column_is_named_with_those_found(small):
+def test_tables_that_are_not_sound_are_refused(small):
     items, values = small
-    with pytest.raises(ValueError, match=r"items: column key is missing.*found item, value, text"):
-        Inventory("small", items.drop(columns="key"), values)
+    for tables, message in (
+        ((items.drop(columns="key"), values), "items, lacks the columns key"),
+        ((items[:0], values), "items, lacks rows"),
+        ((items, pd.concat([values, values.loc[["X"]]])), "value 'X' stands twice"),
+        ((items, values.assign(phrase="")), "phrase is empty"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            Inventory("small", *tables)
+    with pytest.raises(ValueError, match="unknown inventory 'pvq'; known are schwartz10, valueb"):
+        load_inventory("pvq")
 
 
-def test_value_without_phrase_or_with_a_second_row_is_refused(small):
-    items, values = small
-    with pytest.raises(ValueError, match=r"value code 'X' appears twice"):
-        Inventory("small", items, pd.concat([values, values.loc[["X"]]]))
-    values.loc["Y", "phrase"] = ""
-    with pytest.raises(ValueError, match=r"phrase of value 'Y' is ''"):
-        Inventory("small", items, values)
-
-
-# ------------------------------------------------------------------------------ fingerprint
-
-
-def test_a_fingerprint_depends_on_nothing_but_values_and_items(small):
-    items, values = small
-    fingerprint = Inventory("small", items, values).fingerprint
-    assert len(bytes.fromhex(fingerprint)) == 8
-    same = [
-        Inventory("another name", items, values),
-        Inventory("small", items.set_axis([9, 7, 8]), values.rename_axis("code")),
-        Inventory("small", items.assign(source="a book"), values.assign(note="")),
-        Inventory("small", items.astype({"key": float}), values),
-        Inventory("small", items[items.columns[::-1]], values[values.columns[::-1]]),
-    ]
-    assert {inventory.fingerprint for inventory in same} == {fingerprint}
-
-
-def test_a_fingerprint_tells_every_change(small):
-    items, values = small
-    found = {Inventory("small", items, values).fingerprint}
-    for column, entry in (("item", "X9"), ("value", "Y"), ("key", -1), ("text", "Do you hum?")):
-        changed = items.copy()
-        changed.loc[0, column] = entry
-        found.add(Inventory("small", changed, values).fingerprint)
-    for column in ("label", "group", "phrase"):
-        changed = values.copy()
-        changed.loc["X", column] = "other"
-        found.add(Inventory("small", items, changed).fingerprint)
-    found.add(Inventory("small", items[::-1], values).fingerprint)
-    found.add(Inventory("small", items, values[::-1]).fingerprint)
-    assert len(found) == 10
-
-
-def test_the_fingerprint_of_the_shipped_inventory_stands():
-    # Runs on disk are refused when it changes, so a change must be meant.
-    assert load_inventory().fingerprint == "62ee2c54fdf5ad1b"
-
-
-# ------------------------------------------------------------------------------ from a file
-
+# from a file
 
 ROWS = [
-    "item,value,key,text",
-    'S1,song,1,"Do you sing, or hum?"',
-    "S2,song,-1,Do you prefer silence?",
-    "R1,run,+1,Would you run?",
-    "R2,run,-1.0,Would you sit down?",
+    "item,value,key,text,label,phrase",
+    'S1,song,1,"Do you sing, or hum?",Singing,',
+    "S2,song,-1.0,Do you prefer silence?,,making music",
+    "R1,run,+1,Would you run?,Running,running",
+    "R2,run,-1,Would you sit down?,Running,running",
 ]
 
 
-@pytest.fixture
-def own(tmp_path):
-    """Writes the rows of a file, some of them replaced."""
-
-    def write(rows=ROWS, **replaced):
-        path = tmp_path / "mine.csv"
-        rows = [replaced.get(f"row{number}", row) for number, row in enumerate(rows, start=1)]
-        path.write_text("\n".join(rows) + "\n", encoding="utf-8")
-        return path
-
-    return write
+def own(tmp_path, *replaced):
+    """Write the rows with some texts replaced, and read them."""
+    path, content = tmp_path / "mine.csv", "\n".join(ROWS)
+    for old, new in replaced:
+        content = content.replace(old, new)
+    path.write_text(content + "\n", encoding="utf-8")
+    return read_inventory(path)
 
 
-def test_an_inventory_of_ones_own_is_read_from_a_file(own):
-    inventory = read_inventory(own())
-    assert inventory.name == "mine"
-    assert inventory.codes == ("song", "run")
-    assert inventory.items["key"].tolist() == [1, -1, 1, -1]
-    assert inventory.items["text"][0] == "Do you sing, or hum?"
-    assert inventory.values.loc["song"].to_dict() == {
-        "label": "song",
-        "group": "mine",
-        "phrase": "song",
-    }
-    assert read_inventory(own(), name="hobbies").name == "hobbies"
-
-
-def test_values_are_described_in_one_of_their_rows_at_least(own):
-    rows = [
-        "item,value,key,text,label,group,phrase",
-        "S1,song,1,Do you sing?,Singing,,making music",
-        "S2,song,-1,Do you prefer silence?,,Arts,making music",
-        "R1,run,1,Would you run?,,Body,running",
-        "R2,run,-1,Would you sit down?,Running,Body,running",
-    ]
-    inventory = read_inventory(own(rows))
-    assert inventory.values.loc["song"].tolist() == ["Singing", "Arts", "making music"]
-    assert inventory.values.loc["run"].tolist() == ["Running", "Body", "running"]
-    with pytest.raises(
-        ValueError, match="label of value 'run' is empty in every row; tell it once"
-    ):
-        read_inventory(own(rows, row5=rows[4].replace("Running", "")))
-    with pytest.raises(ValueError, match="phrase of value 'song' is 'humming' and 'making music'"):
-        read_inventory(own(rows, row2=rows[1].replace("making music", "humming")))
-
-
-def test_the_shipped_inventory_comes_back_from_its_file(tmp_path):
-    shipped = load_inventory()
-    table = shipped.items.join(shipped.values, on="value")
-    table.to_csv(tmp_path / "copy.csv", index=False)
-    assert read_inventory(tmp_path / "copy.csv").fingerprint == shipped.fingerprint
+def test_an_inventory_of_ones_own_is_read_from_a_file(tmp_path, inventory):
+    mine = own(tmp_path)
+    assert mine.name == "mine" and mine.codes == ("song", "run")
+    assert mine.items["key"].tolist() == [1, -1, 1, -1]
+    assert mine.values.loc["song"].tolist() == ["Singing", "mine", "making music"]
+    plain = own(tmp_path, (",label,phrase", ""), (",Singing,", ""), (",,making music", ""),
+                (",Running,running", ""))  # fmt: skip
+    assert plain.values.loc["run"].tolist() == ["run", "mine", "run"]
+    inventory.items.join(inventory.values, on="value").to_csv(tmp_path / "copy.csv", index=False)
+    assert read_inventory(tmp_path / "copy.csv").fingerprint == inventory.fingerprint
 
 
 @pytest.mark.parametrize(
-    ("rows", "told"),
+    ("old", "new", "message"),
     [
-        ({"row1": "item,value,text"}, "column 'key' is missing.*found 'item', 'value', 'text'"),
-        ({"row1": "item,value,key,question"}, "column 'text' is missing.*found .*'question'"),
-        ({"row3": "S2,song,0,Do you prefer silence?"}, "row 3: key is '0'; use 1 where"),
-        ({"row3": "S2,song,no,Do you prefer silence?"}, "row 3: key is 'no'"),
-        ({"row3": "S2,song,nan,Do you prefer silence?"}, "row 3: key is 'nan'"),
-        ({"row3": "S2,song,,Do you prefer silence?"}, "row 3: key is empty"),
-        ({"row5": "R2,run,-1,"}, "row 5: text is empty"),
-        ({"row3": "S1,song,-1,Do you prefer silence?"}, "item id 'S1' appears twice"),
-        ({"row5": "R2,run,-1,would you RUN?"}, r"question 'would you RUN\?' appears twice"),
-        ({"row5": "R2,walk,1,Would you walk?"}, "one item only on run, walk; a score needs two"),
+        ("S1,song,1,", "S1,song,yes,", "item 'S1' has value 'song' and key nan"),
+        ("S1,song,1,", "S1,song,,", "row 2: key is empty"),
+        ("R2,run", "R2,walk", "value '(run|walk)' has one item; a score needs two"),
+        (",Singing,", ",,", "label of 'song' is missing or differs"),
+        ("Running,running\nR2", "Jogging,running\nR2", "label of 'run' is missing or differs"),
     ],
 )
-def test_a_file_that_is_not_in_order_is_refused(own, rows, told):
-    with pytest.raises(ValueError, match=told):
-        read_inventory(own(**rows))
+def test_a_file_that_is_not_sound_is_refused(tmp_path, old, new, message):
+    with pytest.raises(ValueError, match=message):
+        own(tmp_path, (old, new))
+
+
+# division
+
+
+@pytest.mark.parametrize("share", [0.1, 0.25, 0.5, 0.9])
+def test_parts_share_no_item_and_have_all_values_and_keys(inventory, share):
+    learn, judge = split_items(inventory, share=share, seed=3)
+    assert [learn.name, judge.name] == ["schwartz10-learn", "schwartz10-judge"]
+    both = pd.concat([learn.items, judge.items])
+    assert sorted(both["item"]) == sorted(inventory.items["item"])
+    for part, of_eight in ((learn, share), (judge, 1 - share)):
+        counts = part.items.groupby("value").size()
+        assert (abs(counts - 8 * of_eight) <= (0.5 if 0.2 < share < 0.8 else 1.3)).all()
+        assert part.items.groupby("value")["key"].nunique().eq(2).all()
+        assert part.items["item"].tolist() == sorted(
+            part.items["item"], key=inventory.items["item"].tolist().index
+        )
+
+
+def test_each_item_has_its_chance_and_the_seed_decides(few_items):
+    n = 40
+    learned = [split_items(few_items, share=0.5, seed=s)[0].items["item"] for s in range(n)]
+    shares = pd.concat(learned).value_counts() / n
+    assert len(shares) == 8 and abs(shares - 0.5).max() < 5 * 0.5 / np.sqrt(n)
+    assert split_items(few_items, share=0.5, seed=1)[0].items["item"].equals(learned[1])
+
+
+def test_divisions_that_cannot_be_are_refused(inventory, small):
+    with pytest.raises(ValueError, match="share is 1.*between 0 and 1"):
+        split_items(inventory, share=1, seed=0)
+    with pytest.raises(ValueError, match="value 'Y' has one item"):
+        split_items(Inventory("small", *small), share=0.5, seed=0)
+    with pytest.raises(ValueError, match="seed is None"):
+        split_items(inventory, share=0.5, seed=None)
+
+
+# ValueBench
+
+
+def test_rules_of_valuebench(tmp_path, monkeypatch):
+    rows = [
+        ("Q1", "Joy of Song", 1, "Do you sing?"),
+        ("Q1", "Joy of Song", -1, "Is silence better than song?"),
+        ("Q2", "Joy of Song", 1, "do you SING? "),  # the first again
+        ("Q2", "joy of song", 1, "Do you hum?"),  # the same value in other capitals
+        ("Q3", "Sport", 1, "Do you run?"),
+        ("Q3", "Sport", 1, "Is running fun?"),  # shared with Rest
+        ("Q3", "Sport", -1, "Do you sit all day?"),
+        ("Q4", "Rest", -1, "is running fun?"),
+        ("Q4", "Rest", 1, "Do you sleep well?"),
+        ("Q4", "Rest", 1, "Do you nap?"),
+        ("Q5", "Alone", 1, "Is one question enough?"),  # a value of one item
+    ]
+    path = tmp_path / "value_orientation.csv"
+    columns = ["questionnaire", "value", "agreement", "question"]
+    pd.DataFrame(rows, columns=columns).to_csv(path, index=False)
+    monkeypatch.setattr(module, "fetch", lambda name: path)
+    made = load_inventory("valuebench")
+    assert made.values["label"].to_dict() == {
+        "JoySon": "Joy of Song",
+        "Res": "Rest",
+        "Spo": "Sport",
+    }
+    assert made.values.loc["JoySon", ["group", "phrase"]].tolist() == ["Q1, Q2", "joy of song"]
+    assert made.items["item"].tolist() == [
+        *("JoySon2", "JoySon3", "JoySon5", "Res10", "Res11", "Spo6", "Spo8")
+    ]
+    assert made.items["key"].tolist() == [1, -1, 1, 1, 1, 1, -1]
+
+
+def test_codes_tell_values_apart():
+    names = ["religious", "religiosity", "joy of song", "sport", "sporty spirit"]
+    codes = module._codes(names)
+    expected = ["Religious", "Religiosity", "JoySon", "Spo", "SpoSpi"]
+    assert [codes[name] for name in names] == expected
+
+
+@needs_valuebench
+@pytest.mark.parametrize(
+    ("name", "values", "items", "fingerprint"),
+    [("valuebench17", 17, 354, "7574fc76937750f0"), ("valuebench", 212, 1470, "37be53cb9430b529")],
+)
+def test_valuebench_is_prepared_as_stated(name, values, items, fingerprint):
+    prepared = load_inventory(name)
+    assert (len(prepared.values), len(prepared.items)) == (values, items)
+    assert prepared.fingerprint == fingerprint

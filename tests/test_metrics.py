@@ -1,109 +1,183 @@
-"""Metrics: agreement with gadjid, conventions, identities."""
+"""Metrics: agreement with definitions and with gadjid, identities, p-values."""
 
+import itertools
+
+import gadjid
+import networkx as nx
 import numpy as np
+import pandas as pd
 import pytest
 
-from valuegraph.graphs.graph import ValueGraph, cpdag_of
-from valuegraph.graphs.metrics import (
-    METRICS,
-    arrow_f1,
+from valuegraph.graph import CIRCLE, ValueGraph
+from valuegraph.metrics import (
+    ancestor_aid,
     arrow_precision,
     arrow_recall,
-    orientation_accuracy,
+    compare_graphs,
+    mantel,
+    oset_aid,
+    parent_aid,
+    permutation_test,
     shd,
+    sid,
     skeleton_f1,
     skeleton_precision,
     skeleton_recall,
 )
 
-VALUES = tuple("abcde")
+SHARES = [skeleton_precision, skeleton_recall, skeleton_f1, arrow_precision, arrow_recall]
+AIDS = [parent_aid, ancestor_aid, oset_aid]
 
 
-def graph(directed=(), undirected=(), values=VALUES):
-    return ValueGraph.from_edges(values, directed=directed, undirected=undirected)
-
-
-def random_cpdag(rng, d=9):
+def random_dag(rng, d=6, share=0.4):
     order = rng.permutation(d)
-    dag = np.triu(rng.random((d, d)) < rng.uniform(0, 0.6), 1)[np.ix_(order, order)]
-    return cpdag_of(dag, tuple(f"v{i}" for i in range(d)))
+    matrix = np.triu(rng.random((d, d)) < share, 1)[np.ix_(order, order)]
+    return ValueGraph.from_adjacency([f"v{i}" for i in range(d)], matrix)
 
 
-def test_shd_agrees_with_gadjid():
-    import gadjid
-
-    rng = np.random.default_rng(0)
-    for _ in range(100):
-        truth, guess = random_cpdag(rng), random_cpdag(rng)
-        assert shd(truth, guess) == gadjid.shd(truth.to_amat(), guess.to_amat())[1]
+def of(values, adjacency):
+    return ValueGraph.from_adjacency(list(values), adjacency)
 
 
-@pytest.mark.parametrize("metric", METRICS.values(), ids=METRICS)
-def test_the_order_of_the_values_changes_nothing(metric):
-    rng = np.random.default_rng(1)
-    for _ in range(10):
-        truth, guess = random_cpdag(rng), random_cpdag(rng)
-        other = guess.reordered(rng.permutation(guess.values).tolist())
-        # Both are NaN where the graphs share no edge.
-        assert metric(truth, other) == pytest.approx(metric(truth, guess), nan_ok=True)
+CHAIN = of("abc", [[0, 1, 0], [0, 0, 1], [0, 0, 0]])
+BACK = of("abc", [[0, 0, 0], [1, 0, 0], [0, 1, 0]])
 
 
-@pytest.mark.parametrize("metric", METRICS.values(), ids=METRICS)
-def test_a_graph_agrees_with_itself(metric):
-    one = graph(directed=[("a", "b"), ("c", "b")], undirected=[("d", "e")])
-    assert metric(one, one) == (0 if metric is shd else 1)
+def test_figures_of_a_pair_counted_by_hand():
+    # a -> b kept, b -> c reversed, c - d directed, d -> e missing, a - e extra.
+    truth, guess = np.zeros((2, 5, 5), dtype=int)
+    truth[0, 1] = truth[1, 2] = truth[2, 3] = truth[3, 2] = truth[3, 4] = 1
+    guess[0, 1] = guess[2, 1] = guess[2, 3] = guess[0, 4] = guess[4, 0] = 1
+    truth, guess = of("abcde", truth), of("abcde", guess).reordered("edcba")
+    assert shd(truth, guess) == 4
+    assert [f(truth, guess) for f in SHARES] == [3 / 4, 3 / 4, 3 / 4, 1 / 3, 1 / 3]
+    result = compare_graphs(truth, guess)
+    assert result.agreed == (("a", "b"),) and result.reversed == (("b", "c"),)
+    assert result.directed == (("c", "d"),) and result.missing == (("d", "e"),)
+    assert result.extra == (("a", "e"),) and result.undirected == ()
+    counts = result.counts
+    assert counts["true_edges"] == counts["guessed_edges"] == 4 and counts["right_arrows"] == 1
+    assert "SHD 4; 4 true edges, 4 guessed edges, 3 true arrows" in repr(result)
 
 
-def test_precision_of_one_is_recall_of_the_other():
+def test_nothing_claimed_is_precise_and_nothing_to_find_is_found():
+    empty = of("abc", np.zeros((3, 3)))
+    assert [f(CHAIN, empty) for f in SHARES] == [1, 0, 0, 1, 0]
+    assert [f(empty, empty) for f in SHARES] == [1] * 5
+
+
+def test_edges_that_may_be_hidden_causes_count_as_edges_without_direction():
+    pag = ValueGraph(("a", "b"), [[0, CIRCLE], [CIRCLE, 0]])
+    assert shd(of("ab", [[0, 1], [1, 0]]), pag) == 0 and shd(of("ab", [[0, 1], [0, 0]]), pag) == 1
+
+
+@pytest.mark.parametrize("metric", [shd, *SHARES, *AIDS])
+def test_a_graph_agrees_with_itself_in_any_order_of_values(metric):
     rng = np.random.default_rng(2)
-    for _ in range(20):
-        a, b = random_cpdag(rng), random_cpdag(rng)
-        assert skeleton_precision(a, b) == skeleton_recall(b, a)
-        assert arrow_precision(a, b) == arrow_recall(b, a)
-        for symmetric in (shd, skeleton_f1, arrow_f1):
-            assert symmetric(a, b) == symmetric(b, a)
+    for _ in range(8):
+        truth, guess = random_dag(rng).cpdag(), random_dag(rng).cpdag()
+        assert metric(truth, truth) == (1 if metric in SHARES else 0)
+        other = guess.reordered(rng.permutation(guess.values).tolist())
+        assert metric(truth, other) == metric(truth, guess)
 
 
-def test_f1_is_the_harmonic_mean_of_precision_and_recall():
+def test_shd_and_the_kinds_of_edges_agree_with_gadjid():
     rng = np.random.default_rng(3)
     for _ in range(20):
-        a, b = random_cpdag(rng), random_cpdag(rng)
-        for f1, precision, recall in (
-            (skeleton_f1, skeleton_precision, skeleton_recall),
-            (arrow_f1, arrow_precision, arrow_recall),
-        ):
-            p, r = precision(a, b), recall(a, b)
-            if p and r:
-                assert f1(a, b) == pytest.approx(2 * p * r / (p + r))
+        truth, guess = random_dag(rng).cpdag(), random_dag(rng).cpdag()
+        counts = compare_graphs(truth, guess).counts
+        differing = counts["true_edges"] + counts["extra"] - counts["agreed"]
+        assert shd(truth, guess) == gadjid.shd(truth.codes(), guess.codes())[1] == differing
 
 
-def test_a_case_counted_by_hand():
-    truth = graph(directed=[("a", "b"), ("c", "b"), ("b", "d")], undirected=[("d", "e")])
-    guess = graph(directed=[("a", "b"), ("b", "c"), ("a", "e")], undirected=[("b", "d")])
-    # right: a-b; reversed: b-c; undirected: b-d; missing: d-e; extra: a-e
-    assert shd(truth, guess) == 4
-    assert skeleton_precision(truth, guess) == 3 / 4
-    assert skeleton_recall(truth, guess) == 3 / 4
-    assert arrow_precision(truth, guess) == 1 / 3
-    assert arrow_recall(truth, guess) == 1 / 3
-    assert orientation_accuracy(truth, guess) == 1 / 3
+def is_wrong(truth, guess, a, b):
+    """Whether the parents of `a` in the guess give a wrong effect on `b` (Peters & Buehlmann)."""
+    parents = set(guess.predecessors(a))
+    descendants = nx.descendants(truth, a)
+    if b in parents:  # the guess says that there is no effect
+        return b in descendants
+    # Parents adjust rightly if none lies on a causal path or behind it, and they block the rest.
+    onto_b = nx.ancestors(truth, b) | {b}
+    forbidden = {x for node in descendants & onto_b for x in {node} | nx.descendants(truth, node)}
+    if parents & forbidden:
+        return True
+    without = truth.copy()
+    without.remove_edges_from([(a, child) for child in truth.successors(a) if child in onto_b])
+    return not nx.is_d_separator(without, {a}, {b}, parents)
 
 
-def test_graphs_without_edges_follow_the_conventions():
-    empty, one = graph(), graph(directed=[("a", "b")])
-    undirected = graph(undirected=[("a", "b")])
-    assert skeleton_f1(empty, empty) == arrow_f1(empty, empty) == 1
-    assert skeleton_precision(one, empty) == 1  # nothing claimed, nothing claimed wrongly
-    assert skeleton_recall(one, empty) == skeleton_f1(one, empty) == 0
-    assert skeleton_recall(empty, one) == 1  # nothing to find
-    assert skeleton_precision(empty, one) == skeleton_f1(empty, one) == 0
-    assert arrow_precision(one, undirected) == 1 and arrow_recall(one, undirected) == 0
-    assert np.isnan(orientation_accuracy(one, empty))
-    assert orientation_accuracy(one, undirected) == 0
+def test_sid_agrees_with_its_definition_on_networkx():
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        truth, guess = random_dag(rng), random_dag(rng)
+        graphs = [nx.DiGraph(dag.directed_edges) for dag in (truth, guess)]
+        for graph in graphs:
+            graph.add_nodes_from(truth.values)
+        pairs = list(itertools.permutations(truth.values, 2))
+        expected = sum(is_wrong(*graphs, a, b) for a, b in pairs) / len(pairs)
+        assert sid(truth, guess) == pytest.approx(expected) == parent_aid(truth, guess)
 
 
-@pytest.mark.parametrize("metric", METRICS.values(), ids=METRICS)
-def test_graphs_over_different_values_are_refused(metric):
-    message = "only the truth has c, only the guess has x, y"
-    with pytest.raises(ValueError, match=message):
-        metric(graph(values=("a", "b", "c")), graph(values=("a", "b", "x", "y")))
+def test_a_reversed_chain_is_wrong_about_all_and_a_full_order_is_forgiven():
+    full = of("abc", [[0, 1, 1], [0, 0, 1], [0, 0, 0]])
+    assert sid(CHAIN, BACK) == 1
+    assert [f(CHAIN, full) for f in AIDS] == [0, 0, 0]
+
+
+def test_only_dags_and_their_classes_are_truths():
+    rng = np.random.default_rng(4)
+    guess = random_dag(rng, d=7)
+    for _ in range(40):
+        assert 0 <= parent_aid(random_dag(rng, d=7, share=rng.random()).cpdag(), guess) <= 1
+    half = of("abc", [[0, 1, 0], [0, 0, 1], [0, 1, 0]])  # Meek's first rule would direct b - c
+    square = np.roll(np.eye(4), 1, axis=0) + np.roll(np.eye(4), -1, axis=0)  # hides a collider
+    for odd in (half, of("abcd", square), of("a", [[0]])):
+        with pytest.raises(ValueError, match="must be a DAG or its CPDAG"):
+            parent_aid(odd, odd)
+    with pytest.raises(ValueError, match="SID needs DAGs"):
+        sid(CHAIN, CHAIN.cpdag())
+    with pytest.raises(ValueError, match="only one has c, z"):
+        shd(CHAIN, of("abz", np.zeros((3, 3))))
+
+
+def test_mantel_asks_for_the_pattern_alone():
+    rng = np.random.default_rng(5)
+    a, b = (
+        pd.DataFrame(np.corrcoef(rng.normal(size=(5, 40))), [*"abcde"], [*"abcde"]) for _ in "12"
+    )
+    upper = np.triu_indices(5, 1)
+    expected = np.corrcoef(a.to_numpy()[upper], b.to_numpy()[upper])[0, 1]
+    order = list("cdeab")
+    assert mantel(a, b.loc[order, order]) == pytest.approx(expected)
+    assert mantel(a, 0.3 * a + 0.5) == pytest.approx(1)
+    with pytest.raises(ValueError, match="the same 3 values or more"):
+        mantel(a, b.iloc[:4, :4])
+    with pytest.raises(ValueError, match="all pairs of one of the matrices are equal"):
+        mantel(a, a * 0 + 0.2)
+
+
+def test_p_values_agree_with_all_permutations():
+    truth = of("abcd", [[0, 1, 0, 0], [0, 0, 0, 1], [0, 1, 0, 0], [0, 0, 0, 0]])
+    guess = of("abcd", [[0, 1, 0, 0], [0, 0, 0, 1], [0, 0, 0, 1], [0, 0, 0, 0]])
+    every = [
+        shd(truth, ValueGraph(guess.values, guess.marks[np.ix_(order, order)]))
+        for order in itertools.permutations(range(4))
+    ]
+    test = permutation_test(shd, truth, guess, draws=3000)
+    assert test.p_value == pytest.approx(np.mean(np.array(every) <= test.value), abs=0.03)
+    assert test.null_mean == pytest.approx(np.mean(every), abs=0.05)
+
+
+def test_a_metric_of_ones_own_has_to_tell_its_direction():
+    rng = np.random.default_rng(6)
+    a = pd.DataFrame(np.corrcoef(rng.normal(size=(6, 40))), [*"abcdef"], [*"abcdef"])
+    assert permutation_test(mantel, a, a, draws=99).p_value == 0.01
+
+    def rmse(truth, guess):
+        return float(np.sqrt(((truth - guess) ** 2).to_numpy().mean()))
+
+    assert permutation_test(rmse, a, a, draws=99, larger_is_closer=False).p_value == 0.01
+    with pytest.raises(ValueError, match="larger_is_closer=True or False"):
+        permutation_test(rmse, a, a)
+    with pytest.raises(ValueError, match="draws is 0"):
+        permutation_test(mantel, a, a, draws=0)

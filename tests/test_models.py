@@ -8,11 +8,11 @@ import pytest
 import torch
 from transformers import BertConfig, GPT2Config, LlamaForCausalLM, T5Config
 
-from valuegraph import models, precision
-from valuegraph.elicitation import elicit
-from valuegraph.loading import WEIGHTS
-from valuegraph.models import load_model
-from valuegraph.roles import Role
+from valuegraph import models
+from valuegraph.model_files import WEIGHTS
+from valuegraph.models import available_memory, load_model
+
+CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 
 
 def save(respondent, folder):
@@ -23,154 +23,9 @@ def save(respondent, folder):
 
 
 @pytest.fixture
-def saved(respondent, tmp_path):
-    return save(respondent, tmp_path)
-
-
-@pytest.fixture
-def small_folder(organism, tmp_path):
-    """A saved organism."""
+def folder(organism, tmp_path):
+    """A saved organism of three layers."""
     return save(organism, tmp_path)
-
-
-def change_config(folder, **entries):
-    path = folder / "config.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | entries))
-
-
-@pytest.mark.filterwarnings("ignore::valuegraph.elicitation.DoubtfulAnswers")
-def test_a_saved_respondent_answers_as_before(respondent, saved, few_items):
-    roles = [None, Role("singer", "You sing.")]
-    loaded = load_model(saved, device="cpu")
-    before, after = elicit(respondent, few_items, roles), elicit(loaded, few_items, roles)
-    assert (after.pop("model") == str(saved)).all()
-    assert (before.pop("model") == respondent.name).all()
-    assert after.equals(before)
-
-
-def test_what_loads_in_a_blink_shows_no_bar_and_what_takes_long_does(saved, monkeypatch, capsys):
-    load_model(saved, device="cpu")
-    assert "Loading" not in capsys.readouterr().err
-    monkeypatch.setattr(models, "_LONG_WAIT", 0)
-    load_model(saved, device="cpu")
-    assert "Loading" in capsys.readouterr().err
-
-
-def test_a_respondent_knows_its_sizes(organism, gemma):
-    assert (organism.width, organism.n_layers) == (40, 3)
-    assert (gemma.width, gemma.n_layers) == (32, 3)
-    assert organism.device == torch.device("cpu")
-
-
-def test_a_respondent_tells_what_it_is_in_plain_data(respondent, saved):
-    assert respondent.revision == ""
-    loaded = load_model(saved, device="cpu", dtype="bfloat16")
-    counted = sum(weights.numel() for weights in respondent.model.parameters())
-    assert loaded.description == {
-        "name": str(saved),
-        "revision": loaded.revision,
-        "architecture": type(respondent.model).__name__,
-        "parameters": counted,
-        "dtype": "bfloat16",
-        "quantize": None,
-        "device": "cpu",
-    }
-    assert loaded.revision.startswith("sha256:")
-    assert json.loads(json.dumps(loaded.description)) == loaded.description
-
-
-@pytest.mark.parametrize(
-    ("dtype", "expected"),
-    [
-        (None, torch.float32),
-        ("float32", torch.float32),
-        ("bfloat16", torch.bfloat16),
-        ("float16", torch.float16),
-        (torch.bfloat16, torch.bfloat16),
-    ],
-)
-def test_a_loaded_model_does_not_train_and_has_the_wanted_type(small_folder, dtype, expected):
-    model = load_model(str(small_folder), device="cpu", dtype=dtype).model
-    assert not model.training
-    assert {weights.dtype for weights in model.parameters()} == {expected}
-
-
-def test_a_checkpoint_in_half_precision_is_float32_on_a_cpu(llama, tmp_path):
-    save(llama, tmp_path)
-    half = load_model(tmp_path, device="cpu", dtype="bfloat16")
-    folder = save(half, tmp_path / "half")
-    assert load_model(folder, device="cpu").model.dtype == torch.float32
-
-
-# ----------------------------------------------------------------------------- what cannot be asked
-
-
-def test_a_model_without_chat_template_is_refused(small_folder):
-    (small_folder / "chat_template.jinja").unlink()
-    with pytest.raises(
-        ValueError, match=rf"{small_folder} has no chat template.*instruction-tuned"
-    ):
-        load_model(small_folder, device="cpu")
-
-
-def test_a_model_without_tokenizer_is_refused(small_folder):
-    for path in small_folder.glob("tokenizer*"):
-        path.unlink()
-    with pytest.raises(ValueError, match=rf"the tokenizer of {small_folder} cannot be loaded"):
-        load_model(small_folder, device="cpu")
-
-
-@pytest.mark.parametrize("config", [T5Config, BertConfig, GPT2Config])
-def test_what_is_no_decoder_with_layers_is_refused(config, tmp_path):
-    config().save_pretrained(tmp_path)
-    with pytest.raises(ValueError, match=f"'{config.model_type}', which is no decoder with layers"):
-        load_model(tmp_path, device="cpu")
-
-
-def test_an_architecture_that_transformers_does_not_know_is_told(small_folder):
-    change_config(small_folder, model_type="gamma-ray")
-    with pytest.raises(ValueError, match="'gamma-ray', which transformers .* does not know"):
-        load_model(small_folder, device="cpu")
-
-
-@pytest.mark.parametrize("model_type", ["own", "t5"])
-def test_code_that_comes_with_a_model_is_never_run(small_folder, model_type):
-    (small_folder / "own.py").write_text("raise SystemExit('the code was run')")
-    auto_map = {"AutoConfig": "own.Config", "AutoModelForCausalLM": "own.Model"}
-    change_config(small_folder, model_type=model_type, auto_map=auto_map)
-    with pytest.raises(ValueError, match=r"running code that comes with it \(trust_remote_code\)"):
-        load_model(small_folder, device="cpu")
-
-
-def test_code_beside_an_architecture_of_transformers_is_passed_over(small_folder):
-    (small_folder / "own.py").write_text("raise SystemExit('the code was run')")
-    change_config(small_folder, auto_map={"AutoModelForCausalLM": "own.Model"})
-    assert type(load_model(small_folder, device="cpu").model) is LlamaForCausalLM
-
-
-def test_weights_that_are_missing_are_not_made_up(small_folder):
-    change_config(small_folder, num_hidden_layers=4)
-    with pytest.raises(ValueError, match=r"9 are missing, first model\.layers\.3\."):
-        load_model(small_folder, device="cpu")
-
-
-# ------------------------------------------------------------------------------ memory
-
-
-def test_a_model_too_large_for_the_machine_is_refused_before_it_is_loaded(
-    small_folder, monkeypatch
-):
-    n = sum(weights.numel() for weights in load_model(small_folder).model.parameters())
-    (small_folder / WEIGHTS).write_bytes(b"not read")
-    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=4 * n))
-    with pytest.raises(MemoryError, match=rf"{small_folder} does not fit.*dtype='bfloat16' "):
-        load_model(small_folder, device="cpu")
-
-
-def test_half_the_bytes_fit_where_all_do_not(small_folder, monkeypatch):
-    n = sum(weights.numel() for weights in load_model(small_folder).model.parameters())
-    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=4 * n))
-    assert load_model(small_folder, device="cpu", dtype="bfloat16").model.dtype == torch.bfloat16
 
 
 @pytest.fixture
@@ -178,41 +33,70 @@ def gpu(monkeypatch):
     """A machine that says it has a GPU with bfloat16; what is moved there stays where it is."""
     moved = []
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(precision, "_computes_in_bfloat16", lambda device: True)
-    monkeypatch.setattr(precision, "find_spec", lambda name: object())
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (8, 0))
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (10**12, 10**12))
     monkeypatch.setattr(LlamaForCausalLM, "to", lambda model, where: moved.append(where) or model)
     return moved
 
 
-def test_a_gpu_is_taken_where_there_is_one(small_folder, gpu):
-    load_model(small_folder)
-    assert gpu == [torch.device("cuda")]
+def change_config(folder, **entries):
+    path = folder / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | entries))
 
 
-def test_a_gpu_that_runs_out_of_memory_is_told_with_the_way_out(small_folder, gpu, monkeypatch):
-    def full(model, where):
-        raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.\nMore")
-
-    monkeypatch.setattr(LlamaForCausalLM, "to", full)
-    with pytest.raises(MemoryError, match=r"memory of cuda: CUDA out of memory.*quantize='8bit'"):
-        load_model(small_folder)
+def weights_of(respondent):
+    return sum(weights.numel() for weights in respondent.model.parameters())
 
 
-def test_other_faults_of_torch_are_not_called_lack_of_memory(small_folder, gpu, monkeypatch):
-    def broken(model, where):
-        raise RuntimeError("CUDA error: unspecified launch failure")
+def test_a_saved_respondent_is_as_before_and_tells_what_it_is(respondent, tmp_path):
+    loaded = load_model(save(respondent, tmp_path), device="cpu")
+    before, after = respondent.model.state_dict(), loaded.model.state_dict()
+    assert all(after[name].equal(weights) for name, weights in before.items())
+    assert loaded.tokenizer.chat_template == respondent.tokenizer.chat_template
+    assert (loaded.width, loaded.n_layers, loaded.device) == (respondent.width, 3, CPU)
+    assert not loaded.model.training
+    assert loaded.description == {
+        "name": str(tmp_path),
+        "revision": loaded.revision,
+        "architecture": type(respondent.model).__name__,
+        "parameters": weights_of(respondent),
+        "dtype": "float32",
+        "quantize": None,
+        "device": "cpu",
+    }
+    assert loaded.revision.startswith("sha256:") and respondent.revision == ""
+    assert json.loads(json.dumps(loaded.description)) == loaded.description
 
-    monkeypatch.setattr(LlamaForCausalLM, "to", broken)
-    with pytest.raises(RuntimeError, match="unspecified launch failure"):
-        load_model(small_folder)
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16", torch.bfloat16])
+def test_weights_have_the_type_asked_for_and_else_float32_on_a_cpu(folder, dtype):
+    wanted = load_model(folder, device="cpu", dtype=dtype)
+    expected = getattr(torch, str(dtype).removeprefix("torch."))
+    assert {weights.dtype for weights in wanted.model.parameters()} == {expected}
+    assert load_model(save(wanted, folder / "again"), device="cpu").model.dtype == torch.float32
 
 
-# ------------------------------------------------------------------------------ quantisation
+@pytest.mark.parametrize("new", [True, False])
+def test_a_gpu_keeps_the_stored_type_unless_it_lacks_bfloat16(gpu, new, monkeypatch):
+    monkeypatch.setattr(
+        torch.cuda, "get_device_capability", lambda device: (8, 0) if new else (7, 5)
+    )
+    half = torch.bfloat16 if new else torch.float16
+    for stored in (torch.float16, torch.float32, None):
+        assert models._default_dtype(stored, None, CUDA) == stored
+        assert models._default_dtype(stored, "4bit", CUDA) == half
+        assert models._default_dtype(stored, "8bit", CUDA) == torch.float16
+    assert models._default_dtype(torch.bfloat16, None, CUDA) == half
+
+
+def test_a_gpu_is_taken_where_there_is_one(folder, gpu):
+    load_model(folder)
+    assert gpu == [CUDA]
 
 
 @pytest.mark.parametrize("bits", ["8bit", "4bit"])
 def test_a_quantised_model_is_placed_on_the_gpu_and_never_moved(
-    small_folder, organism, gpu, monkeypatch, bits
+    folder, organism, gpu, monkeypatch, bits
 ):
     asked = {}
 
@@ -221,27 +105,119 @@ def test_a_quantised_model_is_placed_on_the_gpu_and_never_moved(
         return organism.model, {"missing_keys": set()}
 
     monkeypatch.setattr(models.AutoModelForCausalLM, "from_pretrained", from_pretrained)
-    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=0))
-    load_model(small_folder, quantize=bits)
-    assert gpu == []
-    assert asked["device_map"] == {"": torch.device("cuda")}
-    assert asked["quantization_config"].load_in_4bit == (bits == "4bit")
-    assert asked["quantization_config"].load_in_8bit == (bits == "8bit")
-    assert asked["dtype"] == {"8bit": torch.float16, "4bit": torch.bfloat16}[bits]
-    if bits == "4bit":
-        assert asked["quantization_config"].bnb_4bit_quant_type == "nf4"
-        assert asked["quantization_config"].bnb_4bit_compute_dtype == torch.bfloat16
-    assert asked["use_safetensors"] is True
-    assert asked["trust_remote_code"] is False
+    load_model(folder, quantize=bits)
+    quantization = asked["quantization_config"]
+    half = {"8bit": torch.float16, "4bit": torch.bfloat16}[bits]
+    assert gpu == [] and asked["device_map"] == {"": CUDA} and asked["dtype"] == half
+    assert (quantization.load_in_4bit, quantization.load_in_8bit) == (
+        bits == "4bit",
+        bits == "8bit",
+    )
+    assert quantization.bnb_4bit_quant_type == "nf4"
+    assert quantization.bnb_4bit_compute_dtype == half
+    assert asked["use_safetensors"] is True and asked["trust_remote_code"] is False
 
 
-def test_a_checkpoint_that_came_quantised_is_refused_without_a_gpu(small_folder):
-    stored = {"quant_method": "bitsandbytes", "load_in_4bit": True}
-    change_config(small_folder, quantization_config=stored)
-    with pytest.raises(ValueError, match=r"quantised \(bitsandbytes\), which needs a CUDA GPU"):
-        load_model(small_folder, device="cpu")
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"dtype": "half-ish"}, "unknown dtype 'half-ish'; known are float32, bfloat16, float16"),
+        ({"dtype": torch.int8}, "unknown dtype torch.int8"),
+        ({"device": "cuda"}, "torch sees no GPU 'cuda' on this machine"),
+        ({"device": "mps"}, "torch sees no GPU 'mps' on this machine"),
+        ({"device": "cpu", "quantize": "4bit"}, "'4bit'; give '8bit' or '4bit', on a CUDA GPU"),
+        ({"device": "cpu", "quantize": "2bit"}, "'2bit'; give '8bit' or '4bit', on a CUDA GPU"),
+    ],
+)
+def test_options_are_checked_before_anything_is_looked_for(options, message, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    with pytest.raises(ValueError, match=message):
+        load_model("owner/not-asked-for", **options)
 
 
-def test_quantisation_is_refused_on_a_cpu_before_anything_is_looked_for():
-    with pytest.raises(ValueError, match="quantize='4bit' needs a CUDA GPU.*'cpu'"):
-        load_model("owner/not-asked-for", device="cpu", quantize="4bit")
+def test_stored_quantisation_needs_a_gpu_and_comes_alone(folder, gpu):
+    change_config(folder, quantization_config={"quant_method": "gptq", "bits": 4})
+    for options in ({"device": "cpu"}, {"device": "cuda", "quantize": "4bit"}):
+        with pytest.raises(ValueError, match="are quantised: use a CUDA GPU without `quantize`"):
+            load_model(folder, **options)
+
+
+def test_a_model_without_words_to_be_asked_in_is_refused(folder):
+    template = folder / "chat_template.jinja"
+    text = template.read_text()
+    template.unlink()
+    with pytest.raises(ValueError, match=rf"{folder} has no chat template.*instruction-tuned"):
+        load_model(folder, device="cpu")
+    template.write_text(text)
+    for path in folder.glob("tokenizer*"):
+        path.unlink()
+    with pytest.raises(ValueError, match=rf"the tokenizer of {folder} cannot be loaded"):
+        load_model(folder, device="cpu")
+
+
+@pytest.mark.parametrize("config", [T5Config, BertConfig, GPT2Config])
+def test_what_is_no_decoder_with_layers_is_refused(config, tmp_path):
+    config().save_pretrained(tmp_path)
+    message = rf"\(architecture: {config.model_type}\) is no decoder with layers.*Gemma, Llama"
+    with pytest.raises(ValueError, match=message):
+        load_model(tmp_path, device="cpu")
+
+
+@pytest.mark.parametrize("model_type", ["own", "t5", "llama"])
+def test_code_that_comes_with_a_model_is_never_run(folder, model_type):
+    (folder / "own.py").write_text("raise SystemExit('the code was run')")
+    auto_map = {"AutoConfig": "own.Config", "AutoModelForCausalLM": "own.Model"}
+    change_config(folder, model_type=model_type, auto_map=auto_map)
+    if model_type == "llama":  # what transformers knows is loaded by transformers
+        assert type(load_model(folder, device="cpu").model) is LlamaForCausalLM
+        return
+    with pytest.raises(ValueError, match=r"code of its own \(trust_remote_code\) is never run"):
+        load_model(folder, device="cpu")
+
+
+def test_weights_that_are_missing_are_not_made_up(folder):
+    change_config(folder, num_hidden_layers=4)
+    with pytest.raises(
+        ValueError, match=r"lacks 9 weights that it needs, first model\.layers\.3\."
+    ):
+        load_model(folder, device="cpu")
+
+
+def test_weights_under_another_name_are_refused(folder):
+    (folder / WEIGHTS).rename(folder / "other.safetensors")
+    (folder / WEIGHTS).write_bytes(b"what would be hashed")
+    change_config(folder, transformers_weights="other.safetensors")
+    with pytest.raises(ValueError, match="is no decoder"):
+        load_model(folder, device="cpu")
+
+
+def test_a_model_too_large_is_refused_before_it_is_loaded(folder, organism, monkeypatch):
+    free = SimpleNamespace(available=4 * weights_of(organism))
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: free)
+    assert available_memory() <= free.available
+    assert load_model(folder, device="cpu", dtype="bfloat16").model.dtype == torch.bfloat16
+    (folder / WEIGHTS).write_bytes(b"not read")
+    with pytest.raises(MemoryError, match=rf"{folder} does not fit on cpu .*dtype='bfloat16'"):
+        load_model(folder, device="cpu")
+
+
+def test_a_gpu_without_room_is_told_with_the_way_out(folder, gpu, monkeypatch):
+    def full(model, where):
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.\nMore")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(LlamaForCausalLM, "to", full)
+        with pytest.raises(MemoryError, match=r"fit on cuda \(out of memory\); .*quantize='4bit'"):
+            load_model(folder)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (1000, 10**12))
+    with pytest.raises(MemoryError, match=r"does not fit on cuda \(.* GB needed"):
+        load_model(folder)
+
+
+def test_only_what_takes_long_shows_a_bar(folder, capsys, monkeypatch):
+    load_model(folder, device="cpu")
+    assert "Loading" not in capsys.readouterr().err
+    monkeypatch.setattr(models, "_count_parameters", lambda *_: 10**9)
+    load_model(folder, device="cpu")
+    assert "Loading" in capsys.readouterr().err

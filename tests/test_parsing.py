@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from valuegraph.asking.parsing import is_settled, parse_answer
+from valuegraph.reading import is_settled, parse_answer
 
 YES, NO, UNSURE = 1, -1, 0
 

@@ -1,186 +1,141 @@
-"""Plots: what is shown is what was given, readable, and leaves nothing behind."""
+"""Figures hold the numbers of their tables, in the right place; two graphs differ where they do."""
 
-import io
+from xml.etree import ElementTree
 
-import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
 
-matplotlib.use("Agg")
+from valuegraph import plots
+from valuegraph.graph import ValueGraph
+from valuegraph.style import EDGE_COLOURS, figure_in_style
 
-from valuegraph.graphs.graph import ValueGraph
-from valuegraph.humans import load_human
-from valuegraph.inventory import SCHWARTZ_ORDER
-from valuegraph.palette import EDGE_COLOURS, GROUP_COLOURS, ROLE_COLOURS, contrast
-from valuegraph.plots import (
-    EDGE_LINES,
-    plot_correlation,
-    plot_effects,
-    plot_graph_comparison,
-    plot_scores,
-)
-from valuegraph.style import in_circular_order
-
-LONG = ("Anxiety Disorder", "Positive coping", "Social Complexity")
+VALUES = ["PO", "AC", "SE", "ST"]  # SE, ST, AC, PO on the circle
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def scores():
-    rng = np.random.default_rng(0)
-    return pd.DataFrame(rng.standard_normal((60, 10)), columns=SCHWARTZ_ORDER[::-1])
+    return pd.DataFrame(np.random.default_rng(0).standard_normal((60, 4)), columns=VALUES)
 
 
-@pytest.fixture(scope="module")
+def table(*estimates, index=tuple("abcd"), half=0.5):
+    estimates = np.array(estimates, dtype=float)
+    columns = {"estimate": estimates, "low": estimates - half, "high": estimates + half}
+    return pd.DataFrame(columns, list(index)[: len(estimates)])
+
+
+def labels(axis):
+    return [label.get_text() for label in axis.get_ticklabels()]
+
+
+def points(axes, label):
+    (line,) = [line for line in axes.lines if line.get_label() == label]
+    return line.get_xydata()
+
+
+def test_scores_have_a_violin_a_value(scores):
+    (axes,) = plots.plot_scores(scores, unit="logits").axes
+    assert labels(axes.yaxis) == ["SE", "ST", "AC", "PO"]
+    assert (axes.get_xlabel(), axes.get_title()) == ("logits", "60 roles")
+    violin = axes.collections[2].get_paths()[0].vertices[:, 0]
+    assert violin.max() == pytest.approx(scores["AC"].max())  # none beyond the scores
+
+
+def test_correlations_stand_in_their_cells(scores):
+    axes, bar = plots.plot_correlation(scores.corr(), title="all").axes
+    assert labels(axes.xaxis) == labels(axes.yaxis) == ["SE", "ST", "AC", "PO"]
+    written = {t.get_position(): t.get_text() for t in axes.texts if t.get_text()}
+    assert len(written) == 12 and (0.5, 0.5) not in written
+    assert written[1.5, 0.5] == f"{scores.corr().loc['SE', 'ST']:.2f}"
+    assert axes.get_title() == "all" and "r" in bar.get_ylabel()
+
+
+def test_intervals_stand_in_rows_with_the_truth_by_label():
+    truth = pd.Series({"c": 3.1, "a": 0.9, "b": 2.2, "elsewhere": 7})
+    figure = plots.plot_intervals(table(1, 2, 3), truth=truth, xlabel="SD")
+    (axes,) = figure.axes
+    assert points(axes, "measured, with interval").tolist() == [[1, 0], [2, 1], [3, 2]]
+    assert points(axes, "true").tolist() == [[0.9, 0], [2.2, 1], [3.1, 2]]
+    assert axes.collections[0].get_segments()[1].tolist() == [[1.5, 1], [2.5, 1]]
+    assert labels(axes.yaxis) == ["a", "b", "c"] and axes.get_xlabel() == "SD"
+    assert axes.yaxis_inverted()
+    in_order = plots.plot_intervals(table(1, 2, 3), truth=[0.9, 2.2, 3.1]).axes[0]
+    assert (points(in_order, "true") == points(axes, "true")).all()
+
+
+def test_tables_with_common_rows_stand_side_by_side_others_below_each_other():
+    with figure_in_style() as (_, axes):
+        plots.draw_intervals(axes, {"one": table(1, 2), "two": table(3, 4)})
+    one, two = points(axes, "one"), points(axes, "two")
+    assert (two[:, 1] - one[:, 1]).tolist() == pytest.approx([0.24, 0.24])
+    with figure_in_style() as (_, axes):
+        plots.draw_intervals(axes, {"one": table(1, 2), "two": table(3, index="z")})
+    assert points(axes, "two").tolist() == [[3, 2]] and labels(axes.yaxis) == ["a", "b", "z"]
+
+
+def test_more_tables_than_colours_and_tables_without_estimates_are_refused():
+    with figure_in_style() as (_, axes):
+        with pytest.raises(ValueError, match="shorter"):
+            plots.draw_intervals(axes, {str(k): table(k) for k in range(6)})
+        with pytest.raises(KeyError, match="estimate"):
+            plots.draw_intervals(axes, {"": table(1)[["low", "high"]]})
+
+
+@pytest.fixture
 def effects():
-    return pd.DataFrame(
-        {"value": ["PO", "SE", "AC"], "effect": [0.5, 0.0, -0.2]}, index=[5, 6, 7]
-    ).assign(low=lambda t: t["effect"] - 0.1, high=lambda t: t["effect"] + 0.3)
+    rows = [(i, v, k - 3) for k, (i, v) in enumerate((i, v) for i in "pq" for v in VALUES)]
+    effects = pd.DataFrame(rows, columns=["intervention", "value", "effect"])
+    return effects.assign(low=effects["effect"] - 0.9, high=effects["effect"] + 0.9)
 
 
-@pytest.fixture(scope="module")
-def graphs():
-    truth = ValueGraph.from_edges(
-        SCHWARTZ_ORDER, directed=[("SE", "CO"), ("TR", "CO")], undirected=[("ST", "HE")]
-    )
-    guess = ValueGraph.from_edges(
-        SCHWARTZ_ORDER, directed=[("SE", "CO"), ("HE", "ST")], undirected=[("AC", "PO")]
-    )
-    return truth, guess
+def test_a_heat_map_shows_effects_predictions_and_intervals_that_hold_0(effects):
+    predicted = pd.DataFrame(-9.0, ["q", "p"], VALUES).mask(np.eye(2, 4, dtype=bool))
+    figure = plots.plot_heatmap(effects, predicted=predicted, unit="points")
+    measured, beside, bar = figure.axes
+    assert [axes.get_title() for axes in (measured, beside)] == ["measured", "predicted"]
+    assert labels(measured.xaxis) == ["SE", "ST", "AC", "PO"]
+    assert labels(measured.yaxis) == ["p", "q"] and bar.get_ylabel() == "points"
+    written = {t.get_position(): t.get_text() for t in measured.texts}
+    assert written[0.5, 0.5] == "−1.0" and written[1.5, 0.5] == "0.0"  # p: SE, ST
+    (dots,) = measured.lines
+    assert dots.get_xydata().astype(int).tolist() == [[1, 0]]
+    assert len([t for t in beside.texts if t.get_text()]) == 6  # two are not known
+    assert measured.collections[0].get_clim() == beside.collections[0].get_clim() == (-9, 9)
+    assert len(plots.plot_heatmap(effects, numbers=False).axes[0].texts) == 0
 
 
-@pytest.fixture(scope="module")
-def every_figure(scores, effects, graphs):
-    return {
-        "scores": plot_scores(scores),
-        "correlation": plot_correlation(load_human().correlation, title="people"),
-        "comparison": plot_graph_comparison(*graphs),
-        "effects": plot_effects(effects, truth={"SE": 0.1, "PO": 0.4}),
+def two_graphs():
+    a = np.array([[0, 1, 1, 0], [0, 0, 0, 1], [0, 0, 0, 0], [0, 1, 0, 0]])
+    b = np.array([[0, 1, 0, 0], [0, 0, 0, 0], [0, 0, 0, 1], [0, 1, 0, 0]])
+    return (ValueGraph.from_adjacency(tuple(VALUES), x) for x in (a, b))
+
+
+def test_edges_of_two_graphs_have_the_colour_of_their_kind():
+    truth, guess = two_graphs()  # PO -> AC in both; PO -> SE; SE -> ST; AC - ST and ST -> AC
+    drawing = plots.plot_graph_comparison(truth, guess, names=("R & D", "found"))
+    root = ElementTree.fromstring(drawing._repr_svg_())
+    svg = "{http://www.w3.org/2000/svg}"
+    kinds = {}
+    for graph in root.findall(svg + "svg"):
+        for group in graph.iter(svg + "g"):
+            if group.get("class") == "edge":
+                kinds[group.find(svg + "title").text] = group.find(svg + "path").get("stroke")
+    assert kinds == {
+        "PO → AC": EDGE_COLOURS["shared"],
+        "PO → SE": EDGE_COLOURS["missing"],
+        "SE → ST": EDGE_COLOURS["extra"],
+        "AC — ST": EDGE_COLOURS["turned"],
+        "ST → AC": EDGE_COLOURS["turned"],
     }
+    texts = [text.text for text in root.findall(svg + "text")]
+    assert texts[:2] == ["R & D: 3 edges", "found: 3 edges"]
+    assert "in both (1)" in texts and "only in R & D (1)" in texts
+    with pytest.raises(ValueError, match="same values"):
+        plots.plot_graph_comparison(truth, guess.among(VALUES[:2]))
 
 
-def pixels(figure):
-    file = io.BytesIO()
-    figure.savefig(file, format="rgba")
-    width, height = (round(side * figure.dpi) for side in figure.get_size_inches())
-    return np.frombuffer(file.getvalue(), dtype=np.uint8).reshape(height, width, 4)
-
-
-def test_no_figure_and_no_setting_is_left_behind(scores, effects, graphs):
-    import matplotlib.pyplot as plt
-
-    plot_scores(scores)  # seaborn's own import is over
-    before = dict(matplotlib.rcParams)
-    random_state = np.random.get_state()[1].copy()  # noqa: NPY002 - this is what must not move
-    plot_scores(scores)
-    plot_correlation(scores.corr())
-    plot_graph_comparison(*graphs)
-    plot_effects(effects)
-    assert plt.get_fignums() == []
-    assert dict(matplotlib.rcParams) == before
-    assert (np.random.get_state()[1] == random_state).all()  # noqa: NPY002
-
-
-def test_figures_are_solid_white_even_in_a_dark_style(scores, effects, graphs):
-    import matplotlib.pyplot as plt
-
-    with plt.style.context("dark_background"):
-        for figure in (
-            plot_scores(scores),
-            plot_correlation(scores.corr()),
-            plot_graph_comparison(*graphs),
-            plot_effects(effects),
-        ):
-            picture = pixels(figure)
-            assert (picture[..., 3] == 255).all()
-            assert (picture[0, 0] == 255).all()
-            # White text would leave nothing dark on the page.
-            assert (picture[..., :3].max(axis=2) < 100).sum() > 100
-
-
-def test_the_same_input_gives_the_same_picture(scores):
-    assert (pixels(plot_scores(scores)) == pixels(plot_scores(scores))).all()
-
-
-def test_every_axis_with_numbers_is_labelled(every_figure):
-    assert every_figure["scores"].axes[0].get_xlabel() == "score (mean keyed log-odds)"
-    assert every_figure["effects"].axes[0].get_xlabel() == "effect on score"
-    assert every_figure["correlation"].axes[1].get_ylabel() == "correlation r"
-
-
-def test_values_stand_in_circular_order(every_figure):
-    def labels(name, axis):
-        ticks = getattr(every_figure[name].axes[0], f"get_{axis}ticklabels")()
-        return [tick.get_text() for tick in ticks]
-
-    assert labels("scores", "y") == list(SCHWARTZ_ORDER)
-    assert labels("correlation", "x") == labels("correlation", "y") == list(SCHWARTZ_ORDER)
-    assert labels("effects", "y") == ["SE", "AC", "PO"]
-    assert in_circular_order(["x", "PO", "SE"]) == ["SE", "PO", "x"]
-
-
-def test_the_heat_map_writes_the_numbers(every_figure):
-    texts = {text.get_text() for text in every_figure["correlation"].axes[0].texts}
-    assert f"{load_human().correlation.loc['SE', 'CO']:.2f}" in texts
-    wide = pd.DataFrame(np.eye(13), *[[f"v{i}" for i in range(13)]] * 2)
-    assert not plot_correlation(wide).axes[0].texts
-
-
-def test_effects_stand_where_they_belong(effects):
-    figure = plot_effects(effects, truth=pd.Series({"SE": 0.1, "PO": 0.4}))
-    by_marker = {line.get_marker(): line.get_xdata() for line in figure.axes[0].lines}
-    assert np.allclose(by_marker["o"], [0.0, -0.2, 0.5])
-    assert np.allclose(by_marker["D"], [0.1, np.nan, 0.4], equal_nan=True)
-    legend = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert sorted(legend) == ["measured, with interval", "true effect"]
-
-
-def test_the_legend_counts_edges_of_each_kind(graphs):
-    figure = plot_graph_comparison(*graphs, names=("people", "model"))
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == [
-        "in both (1)",
-        "in both, direction differs (1)",
-        "only in people (1)",
-        "only in model (1)",
-    ]
-    assert [axes.get_title() for axes in figure.axes] == ["people: 3 edges", "model: 3 edges"]
-
-
-def test_kinds_of_edges_differ_by_line_and_by_colour():
-    assert EDGE_LINES.keys() == EDGE_COLOURS.keys()
-    assert len(set(EDGE_LINES.values())) == len(set(EDGE_COLOURS.values())) == 4
-
-
-def test_colours_stand_out_on_white_and_differ():
-    for colours in (GROUP_COLOURS, EDGE_COLOURS):
-        assert len(set(colours.values())) == len(colours)
-        assert all(contrast(colour, "#FFFFFF") >= 3 for colour in colours.values())
-    assert contrast(ROLE_COLOURS["estimate"], ROLE_COLOURS["null"]) > 1.5
-
-
-def test_long_names_can_be_compared():
-    graph = ValueGraph.from_edges(LONG, directed=[LONG[:2]])
-    texts = {text.get_text() for text in plot_graph_comparison(graph, graph).axes[0].texts}
-    assert texts == set(LONG)
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (lambda e: e.drop(columns="low"), "effects lack low"),
-        (lambda e: pd.concat([e, e.head(1)]), "'PO' has several rows"),
-        (lambda e: e.assign(high=e["effect"] - 0.01), "effect on PO, 0.5, is not inside"),
-    ],
-)
-def test_effects_that_make_no_sense_are_refused(effects, change, message):
-    with pytest.raises(ValueError, match=message):
-        plot_effects(change(effects))
-
-
-def test_other_input_that_cannot_be_plotted_is_refused(scores, graphs):
-    with pytest.raises(ValueError, match="no scores to plot"):
-        plot_scores(scores.head(0))
-    with pytest.raises(ValueError, match="same values on both sides"):
-        plot_correlation(scores.corr().drop(index="SE"))
-    with pytest.raises(ValueError, match="different values"):
-        plot_graph_comparison(graphs[0], ValueGraph(("SE", "CO"), np.zeros((2, 2))))
+def test_a_graph_beside_itself_differs_nowhere():
+    graph, _ = two_graphs()
+    svg = plots.plot_graph_comparison(graph, graph.reordered(sorted(VALUES))).svg
+    for text in ("in both", "in both, other direction", "only in truth", "only in guess"):
+        assert f">{text} ({3 if text == 'in both' else 0})<" in svg

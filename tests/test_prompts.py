@@ -4,9 +4,9 @@ import itertools
 
 import pytest
 
-from valuegraph.asking.kang import EXAMPLES
-from valuegraph.asking.prompts import (
+from valuegraph.prompts import (
     ANSWER_PREFIX,
+    EXAMPLES,
     LAYOUTS,
     SITE,
     WORDINGS,
@@ -305,9 +305,9 @@ def test_a_prompt_without_the_words_of_the_site_is_refused(organism):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["your", "values."], "no token ends with the site's words 'your values'.*what follows"),
-        (["to@your", "values"], "no token begins with the site's words.*what stands before"),
-        (["to@your@values"], "no token begins with the site's words.*what stands before"),
+        (["your", "values."], "no token ends with the site's words 'your values'"),
+        (["to@your", "values"], "no token begins with the site's words"),
+        (["to@your@values"], "no token begins with the site's words"),
     ],
 )
 def test_a_tokenizer_that_joins_the_site_to_its_surroundings_is_refused(words, message):

@@ -11,8 +11,10 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from collections import Counter
 from pathlib import Path
 
+import measure_house
 import pytest
 import yaml
 
@@ -83,14 +85,83 @@ def declared_modules(requirements: list[str]) -> set[str]:
     return {IMPORT_NAMES.get(name, name.replace("-", "_")) for name in names}
 
 
-def imported_by(folder: str) -> set[str]:
-    sources = [path.read_text(encoding="utf-8") for path in (ROOT / folder).rglob("*.py")]
+def imported_by(*folders: str) -> set[str]:
+    paths = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
+    sources = [path.read_text(encoding="utf-8") for path in paths]
     imported = set().union(*(imported_packages(ast.parse(source)) for source in sources))
-    return imported - set(sys.stdlib_module_names) - {"valuegraph"}
+    return imported - set(sys.stdlib_module_names) - {"valuegraph", "studies", "book_support"}
 
 
-def test_the_library_imports_exactly_what_it_depends_on():
-    assert imported_by("lib") == declared_modules(PROJECT["dependencies"])
+def test_what_is_installed_imports_exactly_what_it_depends_on():
+    imported = imported_by("lib", "studies", "book/support")
+    # Glue does nothing where there is no book; pandas writes Parquet through pyarrow.
+    assert (imported - {"myst_nb"}) | {"pyarrow"} == declared_modules(PROJECT["dependencies"])
+
+
+def test_the_library_knows_nothing_of_what_is_built_on_it():
+    sources = [p.read_text(encoding="utf-8") for p in (ROOT / "lib").rglob("*.py")]
+    imported = set().union(*(imported_packages(ast.parse(source)) for source in sources))
+    assert not imported & {"studies", "book_support"}
+
+
+# ---------------------------------------------------------------- the size of the house
+
+SOURCES = [*ROOT.glob("lib/valuegraph/*.py")]
+
+
+def test_the_library_stays_small():
+    library = measure_house.measure(ROOT / "lib" / "valuegraph")
+    assert library["code"] <= 4800
+    assert library["files"] <= 43
+    assert library["public"] <= 60
+    assert library["longest"] <= 405, library["longest_file"]
+    assert library["cycles"] == []
+
+
+def test_studies_stay_small():
+    studies = measure_house.measure(ROOT / "studies")
+    assert studies["physical"] <= 3700
+    assert studies["longest"] <= 400, studies["longest_file"]
+    assert studies["cycles"] == []
+
+
+def test_no_test_file_is_long():
+    lengths = {p.name: len(p.read_text().splitlines()) for p in ROOT.glob("tests/*.py")}
+    assert [name for name, length in lengths.items() if length > 400] == []
+
+
+def test_imports_stand_at_the_top_but_for_heavy_libraries():
+    late = set()
+    for path in SOURCES:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for function in ast.walk(tree):
+            if isinstance(function, ast.FunctionDef):
+                late |= {(path.name, name) for name in imported_packages(function)}
+    assert {name for _, name in late} <= {"sae_lens", "causallearn"}
+
+
+def test_torch_stays_where_a_model_runs():
+    running = {
+        "elicitation", "encoding", "forward", "hooks", "models", "probing", "reading", "runs",
+        "sae", "shared_prefix",
+    }  # fmt: skip
+    heavy = {"torch", "transformers"}
+    importing = {p.stem for p in SOURCES if heavy & imported_packages(ast.parse(p.read_text()))}
+    assert importing <= running
+
+
+def test_nothing_in_the_library_is_reached_by_tests_alone():
+    folders = ("lib", "studies", "book", "notebooks", "benchmarks", "scripts")
+    users = [p for f in folders for p in (ROOT / f).rglob("*") if p.suffix in {".py", ".ipynb"}]
+    words = Counter(re.findall(r"[A-Za-z_]\w*", "\n".join(p.read_text() for p in users)))
+    unused = []
+    for path in SOURCES:
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if not isinstance(node, (ast.FunctionDef, ast.ClassDef)) or node.name[:2] == "__":
+                continue
+            if words[node.name] < 2:
+                unused.append(f"{path.name}: {node.name}")
+    assert unused == []
 
 
 @pytest.mark.parametrize(
@@ -100,7 +171,8 @@ def test_the_library_imports_exactly_what_it_depends_on():
 def test_what_is_around_the_library_imports_only_what_is_declared(folder, extras):
     extra = sum((PROJECT["optional-dependencies"][name] for name in extras), [])
     declared = declared_modules(PROJECT["dependencies"] + extra)
-    assert imported_by(folder) <= declared | {path.stem for path in ROOT.glob("scripts/*.py")}
+    own = {path.stem for path in [*ROOT.glob("scripts/*.py"), *ROOT.glob("tests/*.py")]}
+    assert imported_by(folder) <= declared | own
 
 
 def test_every_dependency_says_why():
@@ -149,21 +221,23 @@ def test_version_and_licences_agree():
     assert holders == {"The valuegraph contributors"}
 
 
-def test_wheel_holds_every_file_of_the_package(tmp_path):
+def test_wheel_holds_every_file_of_the_packages(tmp_path):
     # A copy, so that setuptools leaves no build folder here.
     for name in ("pyproject.toml", "README.md", "LICENSE", "LICENSE-TEXT"):
         shutil.copy(ROOT / name, tmp_path)
     ignore = shutil.ignore_patterns("__pycache__", "*.egg-info")
-    shutil.copytree(ROOT / "lib", tmp_path / "lib", ignore=ignore)
+    folders = {"lib/valuegraph": "valuegraph", "studies": "studies", "book/support": "book_support"}
+    wanted = set()
+    for folder, package in folders.items():
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=ignore)
+        files = [p for p in (tmp_path / folder).rglob("*") if p.is_file()]
+        wanted |= {f"{package}/{p.relative_to(tmp_path / folder).as_posix()}" for p in files}
     command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps"]
     command += ["--no-build-isolation", "--wheel-dir", str(tmp_path / "wheel"), str(tmp_path)]
     subprocess.run(command, check=True)
     (wheel,) = (tmp_path / "wheel").glob("*.whl")
     packed = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
-    lib = tmp_path / "lib"
-    assert packed == {p.relative_to(lib).as_posix() for p in lib.rglob("*") if p.is_file()} - {
-        p.relative_to(lib).as_posix() for p in lib.rglob("*.egg-info/*")
-    }
+    assert packed == wanted
 
 
 # ---------------------------------------------------------------- the public address

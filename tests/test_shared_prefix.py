@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from valuegraph.asking import shared_prefix
-from valuegraph.asking.encoding import pad_left
-from valuegraph.asking.rows import Rows
-from valuegraph.asking.shared_prefix import can_share, run_prefixes, sharing
+from valuegraph import shared_prefix
+from valuegraph.encoding import pad_left
+from valuegraph.forward import Rows
+from valuegraph.shared_prefix import can_share, run_prefixes, sharing
 
 # Lengths are all different, and the longest prefix is not the first.
 PREFIXES = [[2, 31, 32], [2, 41, 42, 43, 44, 45, 46], [2, 51, 52, 53, 54]]

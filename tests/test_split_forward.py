@@ -5,14 +5,13 @@ import pandas as pd
 import pytest
 import torch
 
-from valuegraph.asking import cells, split_forward
-from valuegraph.asking.cells import CellAsker
-from valuegraph.asking.encoding import encode_prompts
-from valuegraph.asking.prompts import PromptFormat
-from valuegraph.asking.rows import Rows
-from valuegraph.asking.split_forward import SplitForward
+from valuegraph import elicitation as cells
+from valuegraph import forward as split_forward
 from valuegraph.elicitation import elicit
-from valuegraph.interventions import PLACES, Combination, Shift, Told
+from valuegraph.encoding import encode_prompts
+from valuegraph.forward import Rows, SplitForward
+from valuegraph.interventions import PLACES, Combination, Sentence, Shift
+from valuegraph.prompts import PromptFormat
 from valuegraph.roles import Role
 
 ROLES = [
@@ -38,7 +37,7 @@ def unsplit(monkeypatch):
     def ask(*arguments, **settings):
         with monkeypatch.context() as patched:
             patched.setattr(
-                CellAsker, "_groups", lambda asker, cells: [(None, list(range(len(cells))))]
+                cells, "shared_layers", lambda asked, n: [(None, list(range(len(asked))))]
             )
             return elicit(*arguments, **settings)
 
@@ -73,7 +72,7 @@ def test_split_or_not_the_answers_are_the_same(
     """Shifts of all layers and places at once, with and without something told."""
     made = counting(monkeypatch)
     shifts = [s for layer in (0, 1, 2) for s in at_all_places(respondent, layer)]
-    told = Told("told", "You sleep with every door wide open.")
+    told = Sentence("told", "You sleep with every door wide open.")
     both = [
         Combination("both", [shifts[7], told, shifts[2]]),
         Combination("one", [told, shifts[5]]),
@@ -102,7 +101,7 @@ def test_so_it_is_where_the_site_comes_first(request, few_items, unsplit, name, 
     respondent = request.getfixturevalue(name)
     settings = {
         "interventions": at_all_places(respondent, 0),
-        "fmt": PromptFormat(layout=layout),
+        "formats": PromptFormat(layout=layout),
     }
     answers = elicit(respondent, few_items, ROLES, **settings)
     assert_equal(answers, unsplit(respondent, few_items, ROLES, **settings))

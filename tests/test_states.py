@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from valuegraph.asking.prompts import PromptFormat, render_parts, render_prompt, site_tokens
-from valuegraph.asking.states import place_norms, prompt_states, site_states
-from valuegraph.interventions import PLACES
+from valuegraph.probing import states as read_states
+from valuegraph.prompts import PromptFormat, render_parts, site_tokens
 from valuegraph.roles import Role
 
 ROLES = [
@@ -29,92 +28,46 @@ def states_alone(respondent, layer, fmt=None):
 
 @pytest.mark.parametrize("layer", [0, 1])  # the model reports its last layer after the norm
 @pytest.mark.parametrize("fmt", [None, PromptFormat("say", think=True)])
-def test_site_states_are_the_hidden_states_at_the_site(respondent, layer, fmt):
-    states = site_states(respondent, ROLES, layer=layer, fmt=fmt)
+def test_states_are_the_hidden_states_at_the_site(respondent, layer, fmt):
+    states = read_states(respondent, ROLES, layer=layer, fmt=fmt)
     assert states.shape == (len(ROLES), respondent.width)
     np.testing.assert_allclose(states, states_alone(respondent, layer, fmt), atol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["qwen3", "mistral-sliding", "gemma2"])
 def test_so_it_is_for_other_architectures(relative, name):
-    states = site_states(relative(name), ROLES, layer=1)
+    states = read_states(relative(name), ROLES, layer=1)
     np.testing.assert_allclose(states, states_alone(relative(name), 1), atol=1e-5)
 
 
 def test_a_site_before_the_role_knows_nothing_of_it(gemma):
     fmt = PromptFormat(layout="kang-plain")
-    states = site_states(gemma, ROLES, layer=1, fmt=fmt)
+    states = read_states(gemma, ROLES, layer=1, fmt=fmt)
     np.testing.assert_allclose(states, states_alone(gemma, 1, fmt), atol=1e-5)
     np.testing.assert_allclose(states, states[[0, 0, 0]], atol=1e-5)
-    chat = site_states(gemma, ROLES, layer=1)
+    chat = read_states(gemma, ROLES, layer=1)
     assert (abs(chat[1:] - chat[0]) > 0.01).any(axis=1).all()
 
 
 def test_the_last_layer_is_recorded_before_the_norm(organism):
     """Shifts are added there, so states are compared there."""
-    states = site_states(organism, ROLES, layer=2)
+    states = read_states(organism, ROLES, layer=2)
     normed = organism.model.model.norm(torch.tensor(states)).detach()
     np.testing.assert_allclose(normed, states_alone(organism, 2), atol=1e-5)
     assert not np.allclose(states, normed, atol=0.01)
 
 
 @pytest.mark.parametrize("batch_size", [1, 2])
-def test_site_states_do_not_depend_on_the_batch(respondent, batch_size):
-    states = site_states(respondent, ROLES, layer=1, batch_size=batch_size)
-    np.testing.assert_allclose(states, site_states(respondent, ROLES, layer=1), atol=1e-5)
+def test_states_do_not_depend_on_the_batch(respondent, batch_size):
+    states = read_states(respondent, ROLES, layer=1, batch_size=batch_size)
+    np.testing.assert_allclose(states, read_states(respondent, ROLES, layer=1), atol=1e-5)
 
 
 def test_sites_that_cannot_be_read_are_refused(organism):
     with pytest.raises(ValueError, match="layer 3 does not exist"):
-        site_states(organism, ROLES, layer=3)
+        read_states(organism, ROLES, layer=3)
     with pytest.raises(ValueError, match="no roles given"):
-        site_states(organism, [], layer=1)
-    with pytest.raises(ValueError, match="batch_size must be at least 1, got 0"):
-        site_states(organism, ROLES, layer=1, batch_size=0)
-
-
-# ------------------------------------------------------------------------------------------- norms
-
-
-@torch.no_grad()
-def norms_alone(respondent, layer, where, questions, fmt):
-    tokenizer, norms = respondent.tokenizer, []
-    for role in ROLES:
-        of_role = []
-        for question in questions:
-            prefix = render_parts(tokenizer, [question], role, fmt=fmt)[0][0]
-            text = render_prompt(tokenizer, question, role, fmt=fmt)
-            ids = tokenizer(text, add_special_tokens=False, return_tensors="pt")["input_ids"]
-            hidden = respondent.model(ids, output_hidden_states=True).hidden_states[layer + 1]
-            site = site_tokens(tokenizer, prefix, fmt=fmt)
-            tokens = {"site": site, "site-end": site[-1:]}.get(where, range(ids.shape[1]))
-            of_role += [float(hidden[0, k].norm()) for k in tokens]
-        norms.append(np.mean(of_role))
-    return norms
-
-
-@pytest.mark.parametrize("fmt", [PromptFormat(), PromptFormat("say", layout="kang-plain")])
-@pytest.mark.parametrize("where", PLACES)
-def test_norms_are_those_of_the_tokens_that_a_shift_acts_on(gemma, where, fmt):
-    questions = ["Would you pray?", "Do you often leave the house unlocked at night?"]
-    settings = {"layer": 1, "where": where, "questions": questions, "fmt": fmt}
-    norms = place_norms(gemma, ROLES, **settings, batch_size=4)
-    np.testing.assert_allclose(norms, norms_alone(gemma, 1, where, questions, fmt), rtol=1e-5)
-
-
-def test_the_norm_at_the_end_of_the_site_is_that_of_its_states(respondent):
-    norms = place_norms(respondent, ROLES, layer=0, where="site-end")
-    states = site_states(respondent, ROLES, layer=0)
-    np.testing.assert_allclose(norms, np.linalg.norm(states, axis=1), rtol=1e-5)
-
-
-def test_norms_that_cannot_be_measured_are_refused(organism):
-    with pytest.raises(ValueError, match="there is no place 'end'; places are site-end, site, pr"):
-        place_norms(organism, ROLES, layer=1, where="end")
-    with pytest.raises(ValueError, match="no questions given"):
-        place_norms(organism, ROLES, layer=1, where="prompt", questions=[])
-    with pytest.raises(ValueError, match="no roles given"):
-        place_norms(organism, [], layer=1, where="prompt")
+        read_states(organism, [], layer=1)
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 64])
@@ -126,5 +79,5 @@ def test_prompt_states_are_those_of_all_tokens_but_the_first(respondent, batch_s
         with torch.no_grad():
             hidden = respondent.model(ids, output_hidden_states=True).hidden_states[2]
         alone.append(hidden[0, 1:].numpy())
-    states = prompt_states(respondent, ROLES, layer=1, batch_size=batch_size)
+    states = read_states(respondent, ROLES, layer=1, where="prompt", batch_size=batch_size)
     np.testing.assert_allclose(states, np.concatenate(alone), atol=1e-5)

@@ -1,0 +1,68 @@
+"""Tables of users are read as spreadsheets write them; what is not sound is refused."""
+
+import pandas as pd
+import pytest
+
+from valuegraph.tables import read_own_table, require_text, require_unique, require_whole
+
+
+@pytest.fixture
+def read(tmp_path):
+    """Writes a file and reads it as a table with columns a and b, and maybe c."""
+
+    def write_and_read(content):
+        path = tmp_path / "own.csv"
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return read_own_table(path, ("a", "b"), ("c",))
+
+    return write_and_read
+
+
+def test_cells_are_stripped_strings_and_rows_are_numbered_as_spreadsheets_do(read):
+    table = read('b,c,a\n1 ,,NA\n,,\n\n"x, ""y""","two\nlines", 2.50\n')
+    assert table.index.tolist() == [2, 5]
+    assert table["a"].tolist() == ["NA", "2.50"] and table["b"].tolist() == ["1", 'x, "y"']
+    assert table["c"].tolist() == ["", "two\nlines"]
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+def test_marks_of_spreadsheets_do_not_matter(read, line_end):
+    content = "\ufeffa,b" + line_end + "Wörter,2" + line_end
+    assert read(content).to_dict("list") == {"a": ["Wörter"], "b": ["2"]}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "not a CSV file.*No columns"),
+        ("a\n1\n", "lacks the columns b"),
+        ("a;b\n1;2\n", "unknown column 'a;b'"),
+        ("a,b,a\n1,2,3\n", "unknown column 'a.1'"),
+        ("a,b\n\n,\n", "lacks rows"),
+        ("a,b\n1,2\n3,4,5\n", "Expected 2 fields in line 3, saw 3"),
+        ("a,b\n1,2,3\n", 'more cells than columns; "quote" commas'),
+        ("a,b\n1,2\n3, \n", "row 3: b is empty"),
+        ("a,b\n1\n", "row 2: b is empty"),
+        ('a,b\n1,"2\n', "EOF inside string"),
+        ("a,b\n1,Wörter\n".encode("latin-1"), "not a CSV file in UTF-8"),
+    ],
+)
+def test_a_file_that_is_not_sound_is_refused_by_name(read, content, message):
+    with pytest.raises(ValueError, match=f"(?s)own.csv.*{message}"):
+        read(content)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="own.csv"):
+        read_own_table(tmp_path / "own.csv", ("a",))
+
+
+def test_entries_are_texts_unique_and_numbers_whole():
+    with pytest.raises(ValueError, match=r"there, row 'x': a is empty or no text"):
+        require_text(pd.DataFrame({"a": ["y", None]}, index=["z", "x"]), "there")
+    with pytest.raises(ValueError, match="name 'Two ' stands twice"):
+        require_unique(pd.Series(["two", "one", "Two "]), "name")
+    for number in (0, 1.0, True, None, "2"):
+        with pytest.raises(ValueError, match=r"n is .* at least 1"):
+            require_whole(number, 1, "n")
+    require_whole(1, 1, "n")
