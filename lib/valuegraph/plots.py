@@ -26,7 +26,8 @@ _DASHES = {"shared": "none", "turned": "9,3,2,3", "missing": "7,4", "extra": "2,
 _EDGE = re.compile(r'<g class="edge">\s<title>(.*?)(?: \(\d+%\))?</title>.*?</g>', re.DOTALL)
 #: White behind two graphs, and pale values: there colour speaks of edges, not of groups.
 _PALE = """<rect width="100%" height="100%" fill="white"/><style>.pair > text {font: 13px Helvetica}
-.pair .node :not(text) {fill: #e4e4e4} .pair .node text {fill: black}</style>"""
+.pair .node :not(text) {fill: #e4e4e4} .pair .node text {fill: black}
+.pair {max-width: 100%; height: auto}</style>"""
 _NULL = {"color": style.ROLE_COLOURS["null"], "linewidth": 1}
 _TRUTH = {"color": style.ROLE_COLOURS["truth"], "linewidth": 1, "markersize": 8}
 
@@ -182,7 +183,8 @@ def plot_graph_comparison(
     found, graphs = compare_graphs(truth, guess), (truth, guess.reordered(truth.values))
     turned = (*found.reversed, *found.undirected, *found.directed)
     edges = dict(zip(_DASHES, (found.agreed, turned, found.missing, found.extra), strict=True))
-    texts = ("in both", "in both, other direction", *(f"only in {escape(name)}" for name in names))
+    only = [f"only in {escape(name)}" for name in names]
+    texts = ["in both", "in both, direction differs", *only]
     kinds = {frozenset(edge): kind for kind, some in edges.items() for edge in some}
     every = [edge for graph in graphs for edge in graph.edges]
     titles = {escape(f"{a} {link} {b}"): kinds[frozenset((a, b))] for a, link, b in every}
