@@ -24,7 +24,7 @@ _HOMES = {
     "elicitation": ("elicit",),
     "probing": ("next_words", "read_texts", "states"),
     "answers": ("check_spread", "require_spread", "score_answers", "yes_bias"),
-    "runs": ("Sweep", "measure_pace", "run_sweep"),
+    "runs": ("ModelSource", "Sweep", "measure_pace", "run_sweep"),
     "run_folder": ("read_run", "run_status"),
     "psychometrics": ("agreement", "reliability"),
     "graph": ("ValueGraph",),
