@@ -59,8 +59,8 @@ def ours(scores: pd.DataFrame, seeds: list, method: str, alpha: float) -> np.nda
 def theirs(rows: np.ndarray, alpha: float) -> tuple[np.ndarray, object]:
     from causallearn.search.ConstraintBased.PC import pc
 
-    found = pc(rows, alpha, "fisherz", uc_rule=0, uc_priority=1, show_progress=False)
-    return found.G.graph, found.sepset
+    result = pc(rows, alpha, "fisherz", uc_rule=0, uc_priority=1, show_progress=False)
+    return result.G.graph, result.sepset
 
 
 def repaired(marks: np.ndarray, sepset: np.ndarray) -> np.ndarray:
@@ -68,8 +68,8 @@ def repaired(marks: np.ndarray, sepset: np.ndarray) -> np.ndarray:
     skeleton = marks != 0
     held = np.zeros((len(skeleton),) * 3, dtype=bool)
     for x, z in np.argwhere(~skeleton & ~np.eye(len(skeleton), dtype=bool)):
-        for given in sepset[x, z] or ():
-            held[x, list(given), z] = True
+        for chosen in sepset[x, z] or ():
+            held[x, list(chosen), z] = True
     triples = open_triples(skeleton)
     claims = (triples & ~held).any(axis=2)
     tier = np.zeros(len(skeleton), dtype=int)
@@ -98,7 +98,7 @@ def main(
         "alpha": alpha,
         "jobs": jobs,
     }
-    found = {}
+    graphs = {}
     for method in ("pc-plain", "pc"):
         for n_jobs in sorted({1, jobs}):
             start = time.perf_counter()
@@ -106,14 +106,14 @@ def main(
                 delayed(ours)(scores, part, method, alpha) for part in chunks
             )
             figures[f"seconds {method}, {n_jobs} jobs"] = time.perf_counter() - start
-        found[method] = np.concatenate(parts)
+        graphs[method] = np.concatenate(parts)
 
     drawn = [resampled(sample, seed)[:, 0] for seed in seeds]
     start = time.perf_counter()
     reference = [theirs(rows, alpha) for rows in track(drawn, "causal-learn")]
     figures["seconds causal-learn"] = time.perf_counter() - start
 
-    plain = found["pc-plain"]
+    plain = graphs["pc-plain"]
     same_edges = same_marks = same_rules = 0
     for graph, (marks, sepset) in zip(plain, reference, strict=True):
         edges = graph | graph.T

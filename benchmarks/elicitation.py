@@ -124,10 +124,7 @@ def paper_protocol(
             tokenizer, questions[start : start + 8], role, fmt=THINK, prefill="Thought:"
         )
         batch = tokenizer(
-            ["".join(p) for p in parts],
-            add_special_tokens=False,
-            padding=True,
-            return_tensors="pt",
+            ["".join(p) for p in parts], add_special_tokens=False, padding=True, return_tensors="pt"
         ).to(respondent.device)
         out = respondent.model.generate(
             **batch, max_new_tokens=new_tokens, do_sample=False, pad_token_id=0
@@ -145,10 +142,7 @@ def plain_forward(respondent: Respondent, questions: list[str], role: Role, *, r
     for start in range(0, len(questions), rows):
         parts = render_parts(tokenizer, questions[start : start + rows], role)
         batch = tokenizer(
-            ["".join(p) for p in parts],
-            add_special_tokens=False,
-            padding=True,
-            return_tensors="pt",
+            ["".join(p) for p in parts], add_special_tokens=False, padding=True, return_tensors="pt"
         ).to(respondent.device)
         positions = (batch.attention_mask.cumsum(1) - 1).clamp(min=0)
         logits = respondent.model(**batch, position_ids=positions, logits_to_keep=1).logits
@@ -201,10 +195,10 @@ def main() -> None:
     written_roles = roles[: args.roles]
     written_asked = n * len(written_roles)
 
-    def generated(tokens: float, asked: int) -> float:
+    def generated(tokens: float, answers: int) -> float:
         """FLOP of writing: each new token passes the body and the head, and sees all before."""
-        seen = asked * new * (prefix + own + new / 2)
-        return flop(respondent, tokens + asked * new, asked * new, seen)
+        seen = answers * new * (prefix + own + new / 2)
+        return flop(respondent, tokens + answers * new, answers * new, seen)
 
     whole = prefix + own
     shared_seen = prefix**2 / 2 + n * own * (prefix + own / 2)
@@ -246,14 +240,14 @@ def main() -> None:
     # Protocols take turns, so that a busy minute of the machine hits all of them.
     for _ in range(args.repeats):
         peaks.append(matrix_product_peak(device, dtype))
-        for name, (run, asked, _, _) in runs.items():
+        for name, (run, answers, _, _) in runs.items():
             with peak_memory(device) as taken:
-                times[name].append(seconds(run, device) / asked)
+                times[name].append(seconds(run, device) / answers)
             memory[name] = max(memory.get(name, 0.0), taken["GB"])
     peak = max(peaks)
     paper = statistics.median(times["paper"])
     rows = []
-    for name, (_, asked, work, tokens) in runs.items():
+    for name, (_, answers, work, tokens) in runs.items():
         per_answer = statistics.median(times[name])
         ratios = sorted(p / t for p, t in zip(times["paper"], times[name], strict=True))
         rows.append(
@@ -265,7 +259,7 @@ def main() -> None:
                 "ratio_high": ratios[-1],
                 "ratio_by_tokens": runs["paper"][3] / tokens,
                 "peak_memory_GB": memory[name],
-                "share_of_matrix_peak": work / asked / per_answer / peak,
+                "share_of_matrix_peak": work / answers / per_answer / peak,
                 "tokens_per_answer": tokens,
             }
         )
@@ -320,15 +314,7 @@ def print_tables(
         title=f"{prefix:.0f} tokens before the question, {own:.0f} its own; "
         f"matrix product {peak / 1e9:,.0f} GFLOP/s"
     )
-    for column in (
-        "protocol",
-        "answers/s",
-        "ratio",
-        "range",
-        "by tokens",
-        "GB",
-        "of peak",
-    ):
+    for column in ("protocol", "answers/s", "ratio", "range", "by tokens", "GB", "of peak"):
         table.add_column(column, justify="left" if column == "protocol" else "right")
     for row in protocols.itertuples():
         table.add_row(

@@ -299,14 +299,14 @@ def test_the_shipped_structures_are_those_that_are_fitted_and_rewired():
 
 def test_recovery_counts_what_searches_find_and_goes_through_json():
     model = alien_structure()
-    truth, sizes = model.cpdag(), (50, 6000)
-    samples = {seed: model.sample(6000, seed=seed) for seed in (0, 1)}
+    truth, sizes = model.cpdag(), (50, 4000)
+    samples = {seed: model.sample(4000, seed=seed) for seed in (0, 1)}
     figures = recovery_figures(truth, samples, sizes=sizes)
     assert json.loads(json.dumps(figures, allow_nan=False)) == figures
     runs = pd.DataFrame(figures["runs"])
     assert len(runs) == 2 * 2 * 2 and figures["seeds"] == [0, 1]
     recall = runs.groupby("n")["skeleton_recall"].mean()
-    assert recall[50] < 0.8 and recall[6000] > 0.99
+    assert recall[50] < 0.8 and recall[4000] > 0.99
     perfect = (runs["skeleton_recall"] == 1) & (runs["skeleton_precision"] == 1)
     assert (runs["exact"] == perfect).all()
     guess = discover(samples[1].head(50), alpha=0.01, null_draws=0)
@@ -314,13 +314,13 @@ def test_recovery_counts_what_searches_find_and_goes_through_json():
     assert row["arrows"] == len(guess.directed_edges)
     assert row["skeleton_precision"] == skeleton_precision(truth, guess)
     firm = pd.DataFrame(figures["firm"]["runs"])
-    many = firm[firm["n"] == 6000]
+    many = firm[firm["n"] == 4000]
     assert (many["arrows"] > 5).all() and (many["arrows"] == many["arrows_right"]).all()
     options = {"alpha": 0.05, "n_resamples": 200, "null_draws": 0, "seed": 0}
     guess = bootstrap(samples[0].iloc[:50], **options).graph(threshold=0.8)
     row = firm.query("seed == 0 and n == 50 and alpha == 0.05").iloc[0]
     assert (row["edges"], row["arrows"]) == (guess.n_edges, len(guess.directed_edges))
-    with pytest.raises(ValueError, match="seed 0 has 6000 roles, not 7000"):
+    with pytest.raises(ValueError, match="seed 0 has 4000 roles, not 7000"):
         recovery_figures(truth, samples, sizes=(7000,))
 
 
@@ -329,7 +329,7 @@ def test_an_autoencoder_finds_the_sources_that_states_are_made_of(tmp_path):
     directions = np.linalg.qr(np.random.default_rng(0).standard_normal((12, 4)))[0].T
     present = rng.random((4000, 4)) < 0.15
     states = (present * rng.uniform(0.5, 2, present.shape)) @ directions + 3.0
-    sae = train_sae(states, SAERecipe(features=8, l1=0.3, samples=1_000_000), 2, seed=0)
+    sae = train_sae(states, SAERecipe(features=8, l1=0.3, samples=500_000), 2, seed=0)
     rows = sae.W_dec.detach().numpy()
     rows = rows / np.linalg.norm(rows, axis=1, keepdims=True)
     assert np.abs(rows @ directions.T).max(axis=0).min() > 0.99
