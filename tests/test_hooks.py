@@ -2,13 +2,25 @@
 
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 
-from valuegraph.hooks import decoder_layer, recorded, resumed_after, shifted, stopped_after
+from valuegraph.encoding import pad_left
+from valuegraph.hooks import (
+    RowShifts,
+    decoder_layer,
+    recorded,
+    resumed_after,
+    shifted,
+    stopped_after,
+    tokens_of_places,
+)
+from valuegraph.interventions import PLACES, Shift
 
 IDS = torch.tensor([[2, 11, 12, 13, 14], [2, 21, 22, 23, 24], [2, 31, 32, 33, 34]])
-LAYER = 1
+TEXTS = pad_left([[2, 11, 12, 13, 14], [2, 21, 22], [2, 31, 32, 33]], torch.device("cpu"))
+SITES = [range(1, 3), range(1, 2), range(1, 4)]
 
 
 @pytest.fixture
@@ -18,122 +30,48 @@ def model(respondent):
 
 
 @torch.no_grad()
-def states(model) -> list[torch.Tensor]:
-    """Outputs of all layers, each of shape (3 rows, 5 tokens, width)."""
+def states(model, ids=IDS, **options) -> list[torch.Tensor]:
+    """Outputs of all three layers, each of shape (rows, tokens, width)."""
     with recorded(model, 0) as a, recorded(model, 1) as b, recorded(model, 2) as c:
-        model(IDS)
+        model(ids, **options)
     return [a[0], b[0], c[0]]
 
 
-def vectors(model, m, seed=0):
+def vectors(model, seed=0):
     generator = torch.Generator().manual_seed(seed)
-    return torch.randn(m, model.config.hidden_size, generator=generator)
-
-
-def hooks(model) -> int:
-    """Number of hooks on the layers; transformers keeps some of its own there at times."""
-    return sum(len(layer._forward_hooks) for layer in model.base_model.layers)
+    return torch.randn(3, model.config.hidden_size, generator=generator)
 
 
 def at(*tokens, rows=3, columns=5) -> torch.Tensor:
     """Mask of some (row, column) pairs."""
     mask = torch.zeros(rows, columns, dtype=torch.bool)
-    for row, column in tokens:
-        mask[row, column] = True
+    mask[tuple(torch.tensor(tokens).T)] = True
     return mask
 
 
 def test_only_the_named_tokens_move_each_by_the_vector_of_its_row(model):
-    patch = vectors(model, 3)
-    expected = states(model)[LAYER]
-    expected[0, 2] += patch[0]
-    expected[2, 1] += patch[2]
-    expected[2, 4] += patch[2]
-    with shifted(model, LAYER, patch, at((0, 2), (2, 1), (2, 4))):
-        assert torch.equal(states(model)[LAYER], expected)
-
-
-def test_a_shift_reaches_later_layers_later_tokens_and_no_other_rows(model):
-    before = states(model)
-    with shifted(model, LAYER, vectors(model, 3), at((1, 2))):
+    before, patch = states(model), vectors(model)
+    expected = before[1].clone()
+    for row, column in ((0, 2), (2, 1), (2, 4)):
+        expected[row, column] += patch[row]
+    with shifted(model, 1, patch, at((0, 2), (2, 1), (2, 4))):
         after = states(model)
-    moved = [(a != b).any(-1) for a, b in zip(after, before, strict=True)]
-    assert not moved[0].any()
-    assert moved[1].nonzero().tolist() == [[1, 2]]
-    assert moved[2].nonzero().tolist() == [[1, 2], [1, 3], [1, 4]]
+    assert torch.equal(after[1], expected)
+    assert torch.equal(after[0], before[0])
+    with shifted(model, 1, patch, at((1, 2))):
+        moved = (states(model)[2] != before[2]).any(-1)
+    assert moved.nonzero().tolist() == [[1, 2], [1, 3], [1, 4]]
 
 
-def test_two_shifts_of_one_token_add_up(model):
-    one, two = vectors(model, 3), vectors(model, 3, seed=1)
-    expected = states(model)[LAYER]
+def test_shifts_of_one_token_add_up_and_zero_is_nothing(model):
+    one, two, token = vectors(model), vectors(model, seed=1), at((1, 3))
+    expected = states(model)[1]
+    with shifted(model, 1, 0 * one, at((0, 0), (1, 3))):
+        assert torch.equal(states(model)[1], expected)
     expected[1, 3] += one[1]
     expected[1, 3] += two[1]
-    token = at((1, 3))
-    with shifted(model, LAYER, one, token), shifted(model, LAYER, two, token):
-        assert torch.equal(states(model)[LAYER], expected)
-
-
-def test_a_zero_vector_changes_nothing(model):
-    before = states(model)
-    with shifted(model, 0, 0 * vectors(model, 3), torch.ones(3, 5, dtype=torch.bool)):
-        after = states(model)
-    assert all(map(torch.equal, after, before))
-
-
-def test_hooks_go_when_the_context_ends_or_breaks(organism):
-    model = organism.model
-    before, standing, tokens = states(model), hooks(model), at((0, 0))
-    with shifted(model, LAYER, vectors(model, 3), tokens), recorded(model, LAYER):
-        assert hooks(model) == standing + 2
-    assert hooks(model) == standing
-    with pytest.raises(RuntimeError, match="midway"):
-        with shifted(model, LAYER, vectors(model, 3), tokens), recorded(model, LAYER):
-            raise RuntimeError("midway")
-    assert hooks(model) == standing
-    assert all(map(torch.equal, states(model), before))
-
-
-# ------------------------------------------------------------------------------ some layers alone
-
-
-@pytest.mark.parametrize("layer", [0, 1, 2])
-def test_the_layers_up_to_one_and_those_above_it_make_the_whole_model(model, layer):
-    with torch.no_grad():
-        expected = model(IDS).logits
-        with stopped_after(model, layer), recorded(model, layer) as lower:
-            model(IDS)
-        with resumed_after(model, layer, lower[0]):
-            logits = model(0 * IDS).logits  # which tokens they were is not asked again
-    assert torch.equal(logits, expected)
-    assert torch.equal(lower[0], states(model)[layer])
-
-
-def test_a_shift_of_given_states_is_one_of_the_layer_they_came_from(model):
-    before, patch, token = states(model), vectors(model, 3), at((1, 2))
-    with torch.no_grad():
-        with shifted(model, LAYER, patch, token):
-            expected = model(IDS).logits
-        kept = before[LAYER].clone()
-        with resumed_after(model, LAYER, kept), shifted(model, LAYER, patch, token):
-            assert torch.equal(model(IDS).logits, expected)
-    assert torch.equal(kept, before[LAYER])  # not moved in place
-
-
-@pytest.mark.parametrize("context", [stopped_after, resumed_after])
-def test_all_layers_come_back_when_the_context_ends_or_breaks(organism, context):
-    model, before = organism.model, states(organism.model)
-    given = () if context is stopped_after else (before[LAYER],)
-    layers = model.base_model.layers
-    with pytest.raises(RuntimeError, match="midway"), context(model, LAYER, *given):
-        assert model.base_model.layers is not layers
-        raise RuntimeError("midway")
-    assert model.base_model.layers is layers
-    assert all(map(torch.equal, states(model), before))
-    with pytest.raises(ValueError, match="layer 3 does not exist"), context(model, 3, *given):
-        pass
-
-
-# --------------------------------------------------------------------------------------- recording
+    with shifted(model, 1, one, token), shifted(model, 1, two, token):
+        assert torch.equal(states(model)[1], expected)
 
 
 @torch.no_grad()
@@ -143,12 +81,35 @@ def test_what_is_recorded_is_what_the_model_reports(model):
         assert torch.equal(state, hidden[layer + 1])
 
 
-@torch.no_grad()
-def test_every_pass_is_recorded_in_turn(organism):
-    with recorded(organism.model, 0) as outputs:
-        organism.model(IDS)
-        organism.model(IDS[:1, :2])
-    assert [tuple(output.shape) for output in outputs] == [(3, 5, 40), (1, 2, 40)]
+@pytest.mark.parametrize("layer", [0, 1, 2])
+def test_the_layers_up_to_one_and_those_above_it_make_the_whole_model(model, layer):
+    patch, token = vectors(model), at((1, 2))
+    with torch.no_grad():
+        with shifted(model, layer, patch, token):
+            expected = model(IDS).logits
+        with stopped_after(model, layer), recorded(model, layer) as lower:
+            model(IDS)
+        kept = lower[0].clone()
+        with resumed_after(model, layer, lower[0]), shifted(model, layer, patch, token):
+            logits = model(0 * IDS).logits  # which tokens they were plays no part
+    assert torch.equal(logits, expected)
+    assert torch.equal(lower[0], kept)  # not moved in place
+
+
+@pytest.mark.parametrize("context", [shifted, recorded, stopped_after, resumed_after])
+def test_the_model_is_as_before_when_a_context_ends_or_breaks(organism, context):
+    model, before = organism.model, states(organism.model)
+    options = {shifted: (vectors(model), at((0, 0))), resumed_after: (before[1],)}.get(context, ())
+    layers, hooks = model.base_model.layers, len(model.base_model.layers[1]._forward_hooks)
+    with pytest.raises(RuntimeError, match="midway"), context(model, 1, *options):
+        raise RuntimeError("midway")
+    assert model.base_model.layers is layers
+    assert len(layers[1]._forward_hooks) == hooks
+    assert all(map(torch.equal, states(model), before))
+    for layer in (-1, 3):
+        with pytest.raises(ValueError, match=rf"layer {layer} does not exist.*layers 0 \.\.\. 2"):
+            with context(model, layer, *options):
+                pass
 
 
 def test_a_layer_that_returns_a_tuple_keeps_the_rest_of_it():
@@ -156,25 +117,50 @@ def test_a_layer_that_returns_a_tuple_keeps_the_rest_of_it():
         def forward(self, hidden):
             return hidden, "attention"
 
-    hidden = torch.arange(12.0).reshape(2, 3, 2)
-    original = hidden.clone()
-    layer = Layer()
+    hidden, layer = torch.zeros(2, 3, 2), Layer()
     model = SimpleNamespace(base_model=SimpleNamespace(layers=[layer]))
-    expected = original.clone()
-    expected[1, 2] += torch.tensor([5.0, 7.0])
     patch, token = torch.tensor([[9.0, 9.0], [5.0, 7.0]]), at((1, 2), rows=2, columns=3)
-    with recorded(model, 0) as before, shifted(model, 0, patch, token), recorded(model, 0) as after:
+    with shifted(model, 0, patch, token), recorded(model, 0) as after:
         moved, rest = layer(hidden)
-    assert rest == "attention"
-    assert torch.equal(moved, expected)
-    assert torch.equal(before[0], original)
-    assert torch.equal(after[0], expected)
-    assert torch.equal(hidden, original)  # not moved in place
+    assert rest == "attention" and decoder_layer(model, 0) is layer
+    assert torch.equal(moved, after[0]) and moved[1, 2].tolist() == [5, 7]
+    assert moved.count_nonzero() == 2 and not hidden.any()
 
 
-@pytest.mark.parametrize("layer", [-1, 3])
-def test_a_layer_that_does_not_exist_is_refused(model, layer):
-    with pytest.raises(ValueError, match=rf"layer {layer} does not exist.*layers 0 \.\.\. 2"):
-        decoder_layer(model, layer)
-    with pytest.raises(ValueError, match=f"layer {layer} does not exist"), recorded(model, layer):
-        pass
+# ---- rows and their shifts
+
+
+def shift(name, layer, where="site-end", width=40):
+    generator = np.random.default_rng([*name.encode()])
+    return Shift(name, layer, generator.standard_normal(width), where)
+
+
+def test_places_are_tokens_and_no_padding():
+    places = tokens_of_places(TEXTS.mask, SITES)
+    assert set(places) == set(PLACES)
+    columns = {k: [row.nonzero()[:, 0].tolist() for row in v] for k, v in places.items()}
+    assert columns["site"] == [[1, 2], [3], [2, 3, 4]]  # of 5 columns, all texts ending in the last
+    assert columns["site-end"] == [[2], [3], [4]]
+    everything = [[0, 1, 2, 3, 4], [2, 3, 4], [1, 2, 3, 4]]
+    assert columns["prompt"] == columns["everywhere"] == everything
+    assert set(tokens_of_places(TEXTS.mask)) == {"prompt", "everywhere"}
+    assert not tokens_of_places(TEXTS.mask, [range(0)] * 3)["site-end"].any()
+
+
+@pytest.mark.parametrize("where", PLACES)
+def test_each_row_moves_by_its_own_shifts_at_its_own_tokens(organism, where):
+    """Two shifts of a row at one layer and place add up; other rows keep their bits."""
+    model, places = organism.model, tokens_of_places(TEXTS.mask, SITES)
+    options = {"attention_mask": TEXTS.mask.long(), "position_ids": TEXTS.positions}
+    a, b, c = shift("a", 1, where), shift("b", 1, where), shift("c", 1, where)
+    before = states(model, TEXTS.ids, **options)
+    shifts = RowShifts([(b, c), (), (a,)], model.device)
+    with shifts.take([1, 2, 0]).acting(model, places):
+        after = states(model, TEXTS.ids, **options)
+    expected = before[1].clone()
+    expected[1, places[where][1]] += torch.from_numpy(a.vector)
+    expected[2, places[where][2]] += torch.from_numpy(b.vector + c.vector)
+    torch.testing.assert_close(after[1], expected)
+    assert torch.equal(after[2][0], before[2][0])
+    with shifts.acting(model, {}):  # a place that is not there is not shifted
+        assert torch.equal(states(model, TEXTS.ids, **options)[1], before[1])

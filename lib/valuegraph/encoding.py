@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from valuegraph.models import Respondent
-from valuegraph.prompts import SITE, PromptFormat, render_parts, site_tokens
-from valuegraph.roles import Role
+from valuegraph.prompts import SITE, render_parts, site_tokens
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,7 @@ class EncodedPrompts:
     suffixes
         Token ids of the question and what stands behind it, one entry a question.
     sites
-        Tokens of the site in each prefix; empty unless wanted.
+        Tokens of the site in each prefix; an empty range each unless wanted.
     whole
         Token ids of whole prompts, by role and question, where they are not a prefix followed by a
         suffix: some tokenizers join characters over the seam, and some templates write something
@@ -68,73 +67,64 @@ class EncodedPrompts:
         return self.prefixes[role] + self.suffixes[question]
 
 
-def encode(respondent: Respondent, text: str) -> list[int]:
-    """Encode a text; refuse one that holds what the tokenizer does not know."""
-    tokenizer = respondent.tokenizer
-    ids = tokenizer(text, add_special_tokens=False)["input_ids"]
-    if tokenizer.unk_token_id is not None and tokenizer.unk_token_id in ids:
-        raise ValueError(unknown_words(respondent, text))
-    return ids
-
-
-def encode_prompts(
-    respondent: Respondent,
-    questions: Sequence[str],
-    roles: Sequence[Role | None],
-    *,
-    fmt: PromptFormat,
-    prefill: str,
-    find_sites: bool = False,
-) -> EncodedPrompts:
+def encode_prompts(respondent, questions, roles, fmt, prefill, *, find_sites=False):
     """Render and encode the prompts of all roles and questions.
 
     Parameters
     ----------
-    respondent
+    respondent : Respondent
         Its tokenizer gives format and tokens.
-    questions, roles, fmt, prefill
-        What `render_parts` takes.
-    find_sites
+    questions : sequence of str
+        One prompt each, for every role.
+    roles : sequence of Role or None
+        None for no role.
+    fmt, prefill
+        What `valuegraph.prompts.render_parts` takes.
+    find_sites : bool
         Whether to look for the site; only what acts there needs it.
+
+    Returns
+    -------
+    EncodedPrompts
+        By the order of roles and questions.
     """
-    tokenizer = respondent.tokenizer
-    # One question tells what surrounds all of them.
-    heads = [render_parts(tokenizer, questions[:1], r, fmt=fmt, prefill=prefill)[0] for r in roles]
-    parts = render_parts(tokenizer, questions, roles[0], fmt=fmt, prefill=prefill)
+    tokenizer, names = respondent.tokenizer, {"fmt": fmt, "prefill": prefill}
+    # One question tells what surrounds all of them, but where a template reads the role.
+    heads = [render_parts(tokenizer, questions[:1], role, **names)[0] for role in roles]
+    parts = render_parts(tokenizer, questions, roles[0], **names)
     prefixes = [encode(respondent, prefix) for prefix, _ in heads]
     suffixes = [encode(respondent, suffix) for _, suffix in parts]
-    alike = len({suffix for _, suffix in heads}) == 1
     # All prefixes end alike, so that one of them tells of all; suffixes begin with any word.
-    joined = alike and all(
-        prefixes[0] + ids == encode(respondent, parts[0][0] + suffix)
-        for ids, (_, suffix) in zip(suffixes, parts, strict=True)
+    joined = len({suffix for _, suffix in heads}) == 1 and all(
+        prefixes[0] + ids == encode(respondent, prefix + suffix)
+        for ids, (prefix, suffix) in zip(suffixes, parts, strict=True)
     )
-    whole = []
-    if not joined:
-        rendered = [render_parts(tokenizer, questions, r, fmt=fmt, prefill=prefill) for r in roles]
-        whole = [[encode(respondent, a + b) for a, b in of_role] for of_role in rendered]
-    sites = [site_tokens(tokenizer, prefix, fmt=fmt) for prefix, _ in heads] if find_sites else []
+    whole = [] if joined else [render_parts(tokenizer, questions, r, **names) for r in roles]
+    whole = [[encode(respondent, prefix + suffix) for prefix, suffix in row] for row in whole]
+    sites = [site_tokens(tokenizer, prefix, fmt=fmt) for prefix, _ in heads if find_sites]
     for prefix, site, rows in zip(prefixes, sites, whole, strict=False):
         if any(ids[: site.stop] != prefix[: site.stop] for ids in rows):
-            raise ValueError(
-                f"no token ends with the site's words {SITE!r}: the tokenizer of "
-                f"{respondent.name} joins them to the question"
-            )
-    return EncodedPrompts(prefixes, suffixes, sites, whole)
+            raise ValueError(f"{respondent.name} joins the site's words {SITE!r} to the question")
+    return EncodedPrompts(prefixes, suffixes, sites or [range(0)] * len(roles), whole)
 
 
-def unknown_words(respondent: Respondent, text: str) -> str:
-    """Say which words of a text a word-level tokenizer does not know."""
-    tokenizer, plain = respondent.tokenizer, text
-    for token in tokenizer.added_tokens_decoder.values():
-        plain = plain.replace(token.content, " ")
-    unknown = [
-        word
-        for word in dict.fromkeys(re.findall(r"[\w'’-]+", plain))
-        if tokenizer.unk_token_id in tokenizer(word, add_special_tokens=False)["input_ids"]
-    ]
-    return (
-        f"{respondent.name} does not know {', '.join(map(repr, unknown[:5])) or 'a character'} in "
-        f"{text!r}. An organism knows only the words of the inventory, life facts, stances and "
-        "formats that come with the package; ask it those, or ask another model"
-    )
+def encode(respondent: Respondent, text: str) -> list[int]:
+    """Encode a text; refuse one with words that a word-level tokenizer does not know."""
+    tokenizer = respondent.tokenizer
+
+    def ids_of(text: str) -> list[int]:
+        return tokenizer(text, add_special_tokens=False)["input_ids"]
+
+    ids, unknown = ids_of(text), tokenizer.unk_token_id
+    if unknown is not None and unknown in ids:
+        plain = text
+        for token in tokenizer.added_tokens_decoder.values():
+            plain = plain.replace(token.content, " ")
+        words = dict.fromkeys(re.findall(r"[\w'’-]+", plain))
+        named = ", ".join([repr(word) for word in words if unknown in ids_of(word)][:5])
+        raise ValueError(
+            f"{respondent.name} does not know {named or 'a character'} in {text!r}. An organism "
+            "knows only the words of the inventory, life facts, stances and formats that come "
+            "with the package; ask it those, or ask another model"
+        )
+    return ids

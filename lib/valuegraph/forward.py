@@ -1,34 +1,45 @@
-"""The way of many questions through a model: prefixes first, then all questions behind them.
+"""The way of a question through the model, from token ids to the logits of what follows.
 
-All questions to one role share the text before them, which is run once for each cell, a prompt
-under some shifts. Cells share batches, each row with its own shifts. A shift after layer ``l``
-changes nothing at or below ``l``: cells with the same prompt share the states up to there and only
-the layers above are run for each, at most ``n / (n - l - 1)`` times as fast with ``n`` layers. The
-answers are those of asking each question by itself.
+A *cell* is a prompt up to the question, under some shifts; every cell is asked all questions.
+`ask` runs cells in batches that fit into memory, each row with its own shifts. Where the
+architecture allows, the text before the questions is run once a cell and shared by them
+(`valuegraph.shared_prefix`); elsewhere whole prompts are run. A shift after layer ``l`` changes
+nothing at or below ``l``: cells of one prompt share the states up to there, and only the layers
+above are run for each. With ``n`` layers that is at most ``n / (n - l - 1)`` times as fast.
 """
 
+import math
+import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 
+import numpy as np
 import torch
+from rich.progress import Progress
 
-from valuegraph.encoding import EncodedPrompts, pad_left
+from valuegraph.encoding import EncodedPrompts, Padded, pad_left
 from valuegraph.hooks import RowShifts, recorded, resumed_after, stopped_after, tokens_of_places
 from valuegraph.interventions import Shift
 from valuegraph.models import Respondent
-from valuegraph.shared_prefix import SharedPrefix, run_prefixes, sharing
+from valuegraph.shared_prefix import can_share, run_prefixes, sharing
+
+#: A prompt's number and the shifts under which it is asked.
+Cell = tuple[int, tuple[Shift, ...]]
+
+#: +1 yes, -1 no, 0 unsure; log-odds and mass, NaN where there are none; what was written.
+ANSWER = np.dtype([("answer", "i1"), ("log_odds", "f8"), ("mass", "f8"), ("text", "O")])
 
 #: Rows of a batch may be longer than its shortest one by this share of it; the rest is padding.
 SLACK = 0.2
 
-#: Tokens at a time on a CPU: enough to keep matrix products busy.
+# Tokens at a time on a CPU: enough to keep matrix products busy.
 _CPU_TOKENS = 8192
 
 #: Fewer tokens than this are not tried on a GPU until its memory has run out.
 LEAST_TOKENS = 1024
 
-#: A prompt's number and the shifts under which it is asked.
-Cell = tuple[int, tuple[Shift, ...]]
+
+# --------------------------------------------------------------------------------- how much at once
 
 
 def default_batch_tokens(respondent: Respondent) -> int:
@@ -46,45 +57,42 @@ def tokens_in(free: int, config, *, itemsize: int) -> int:
     # the model's type and once more in float32.
     mlp = getattr(config, "intermediate_size", None) or 4 * config.hidden_size
     per_token = (3 * mlp + 8 * config.hidden_size) * (itemsize + 4)
-    # Keys and values of all layers stay, for the token and five times as many written after it.
+    # Keys and values of all layers stay, for the token and for five times as many written after it.
     heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
     head = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     per_token += 6 * 2 * config.num_hidden_layers * heads * head * itemsize
     return max(0, int(0.5 * free / per_token))
 
 
-def with_back_off(run: Callable[[int], object], budget: int) -> tuple[object, int]:
-    """Run with a budget of tokens, and with half of it as often as memory runs out.
+class Budget:
+    """Tokens to run at a time; what runs out of memory in a ``with`` block leaves half of them."""
 
-    Returns
-    -------
-    result : object
-        What `run` returned.
-    budget : int
-        The budget with which it went well.
-    """
-    while True:
-        try:
-            return run(budget), budget
-        except torch.OutOfMemoryError as error:
-            if budget <= 1:
-                raise MemoryError(
-                    "the GPU's memory does not suffice for one prompt; load the model with "
-                    'quantize="4bit" or a smaller dtype, or use another device'
-                ) from error
-        # Outside of the handler: the error holds on to the tensors that filled the memory.
-        torch.cuda.empty_cache()
-        budget = max(1, budget // 2)
+    def __init__(self, tokens: int) -> None:
+        self.tokens = tokens
+
+    def __enter__(self) -> int:
+        return self.tokens
+
+    def __exit__(self, kind, error, trace) -> bool:
+        if not isinstance(error, torch.OutOfMemoryError):
+            return False
+        if self.tokens <= 1:
+            raise MemoryError(
+                "the GPU's memory does not suffice for one prompt; load the model with "
+                'quantize="4bit" or a smaller dtype, or use another device'
+            ) from error
+        self.tokens //= 2
+        # Said aloud: the next run can begin with a batch that fits.
+        warnings.warn(f"out of GPU memory; going on with batch_tokens={self.tokens}", stacklevel=2)
+        return True
 
 
-def buckets(
-    lengths: Sequence[int], *, budget: int, copies: int = 1, slack: float = SLACK
-) -> Iterator[list[int]]:
+def buckets(lengths, *, budget: int, copies: int = 1, slack: float = SLACK) -> Iterator[list[int]]:
     """Group rows of about the same length.
 
     Parameters
     ----------
-    lengths
+    lengths : sequence of int
         Tokens of each row.
     budget
         Most tokens in a group, padding included; a group has one row at least.
@@ -95,11 +103,8 @@ def buckets(
     """
     group: list[int] = []
     for row in sorted(range(len(lengths)), key=lengths.__getitem__):
-        longest = lengths[row]
-        if group and (
-            longest > (1 + slack) * lengths[group[0]]
-            or longest * (len(group) + 1) * copies > budget
-        ):
+        too_long = group and lengths[row] > (1 + slack) * lengths[group[0]]
+        if too_long or (group and lengths[row] * (len(group) + 1) * copies > budget):
             yield group
             group = []
         group.append(row)
@@ -107,74 +112,72 @@ def buckets(
         yield group
 
 
+# ---------------------------------------------------------------------------------------- one batch
+
+
 class Rows:
-    """Prompts that are read together, and may be continued token by token.
+    """Texts that are read together, and may be continued token by token.
 
     Parameters
     ----------
     model
         Reads them.
-    ids
-        Own token ids of each row: whole prompts, or what follows a shared prefix.
-    prefix
-        What stands before them; None for nothing. The rows then belong to its prefixes in equal
-        numbers, in order.
-    shifts
-        Those of each row; None for none.
-    sites
+    texts : Padded
+        Whole prompts, or what follows a shared prefix.
+    shifts : RowShifts
+        Those of each row.
+    sites : sequence of range, optional
         Tokens of the site in each row, if it lies in the row's own tokens.
-    resume
-        A layer, and the states after it, of shape ``(rows, tokens, width)``: only the layers above
+    prefix : SharedPrefix, optional
+        What stands before them. The rows belong to its prefixes in equal numbers, in order.
+    resume : (int, torch.Tensor), optional
+        A layer and the states after it, of shape ``(rows, tokens, width)``: only the layers above
         are run. Nothing can follow rows that are read so.
     """
 
-    def __init__(self, model, ids, prefix=None, *, shifts=None, sites=None, resume=None) -> None:
-        padded = pad_left(ids, model.device)
-        self._model, self._prefixes, self._prefix = model, prefix, prefix
-        self._ids, self._mask, self._positions = padded.ids, padded.mask, padded.positions
-        self._shifts, self._sites, self._resume, self._cache = shifts, sites, resume, None
-        self.n = len(ids)
+    def __init__(self, model, texts: Padded, shifts, *, sites=None, prefix=None, resume=None):
+        self._model, self._shifts, self._resume, self._cache = model, shifts, resume, None
+        self._ids, self._mask, self._positions = texts.ids, texts.mask, texts.positions
+        self._places = tokens_of_places(texts.mask, sites)
+        self._prefixes, self._prefix = prefix, prefix
         if prefix is not None:
-            per_prefix = self.n // len(prefix.mask)
-            self._prefix_of_row = torch.arange(self.n, device=model.device) // per_prefix
-            self._positions = self._positions + prefix.mask.sum(1)[self._prefix_of_row][:, None]
+            per_prefix = len(self) // len(prefix.mask)
+            self._of_row = torch.arange(len(self), device=model.device) // per_prefix
+            self._positions = self._positions + prefix.mask.sum(1)[self._of_row][:, None]
+
+    def __len__(self) -> int:
+        return len(self._ids)
 
     @torch.inference_mode()
-    def read(self, *, keep: bool = False) -> torch.Tensor:
-        """Read the tokens not read yet; logits of the next one, ``(rows, words)``.
+    def read(self, *, last: int = 1, keep: bool = False) -> torch.Tensor:
+        """Read the tokens not read yet; return logits, ``(rows, last, words)``.
 
         Parameters
         ----------
+        last
+            Of how many tokens, counted from the end, logits of the next one are wanted.
         keep
             Whether more tokens will follow.
         """
-        if keep and self._resume is not None:
-            raise ValueError("the keys of the lower layers are missing, so nothing can follow")
-        arguments = {
-            "input_ids": self._ids,
-            "position_ids": self._positions,
-            "past_key_values": self._cache,
-            "use_cache": keep,
-            "logits_to_keep": 1,
-        }
-        if self._cache is None:
-            places = tokens_of_places(self._mask, self._sites)
-        else:
-            places = {"everywhere": torch.ones_like(self._ids, dtype=torch.bool)}
+        mask = self._mask.long() if self._prefix is None else self._visible()
+        arguments = {} if self._prefix is None else {"shared_prefix": self._prefix}
         with ExitStack() as stack:
-            if self._prefix is None:
-                arguments["attention_mask"] = self._mask.long()
-            else:
-                arguments |= {"attention_mask": self._visible(), "shared_prefix": self._prefix}
+            if self._prefix is not None:
                 stack.enter_context(sharing(self._model))
             if self._resume is not None:
                 stack.enter_context(resumed_after(self._model, *self._resume))
-            if self._shifts is not None:
-                stack.enter_context(self._shifts.acting(self._model, places))
-            output = self._model(**arguments)
-        if keep:
-            self._cache = output.past_key_values
-        return output.logits[:, -1]
+            stack.enter_context(self._shifts.acting(self._model, self._places))
+            output = self._model(
+                input_ids=self._ids,
+                attention_mask=mask,
+                position_ids=self._positions,
+                past_key_values=self._cache,
+                use_cache=keep,
+                logits_to_keep=last,
+                **arguments,
+            )
+        self._cache = output.past_key_values if keep else None
+        return output.logits[:, -last:]
 
     def _visible(self) -> torch.Tensor:
         """Which own tokens each token to be read sees, ``(rows, 1, tokens, own tokens)``."""
@@ -185,97 +188,168 @@ class Rows:
 
     def append(self, ids: torch.Tensor) -> None:
         """Add one token to each row, to be read next; shape ``(rows,)``."""
-        self._ids = ids[:, None]
-        self._mask = torch.cat([self._mask, torch.ones_like(self._mask[:, :1])], 1)
+        self._ids, new = ids[:, None], torch.ones_like(self._mask[:, :1])
+        self._mask, self._places = torch.cat([self._mask, new], 1), {"everywhere": new}
         self._positions = self._positions[:, -1:] + 1
 
     def select(self, rows: torch.Tensor) -> None:
         """Go on with some of the rows alone, given in ascending order."""
         self._ids, self._mask = self._ids[rows], self._mask[rows]
-        self._positions = self._positions[rows]
-        if self._shifts is not None:
-            self._shifts = self._shifts.take(rows)
-        if self._cache is not None:
-            self._cache.batch_select_indices(rows)
+        self._positions, self._shifts = self._positions[rows], self._shifts.take(rows)
+        self._places = {place: tokens[rows] for place, tokens in self._places.items()}
+        self._cache.batch_select_indices(rows)
         if self._prefix is not None:
-            self._prefix_of_row = self._prefix_of_row[rows]
-            self._prefix = self._prefixes.followed_by(self._prefix_of_row)
+            self._of_row = self._of_row[rows]
+            self._prefix = self._prefixes.followed_by(self._of_row)
 
 
-class SplitForward:
-    """Runs the lower layers for some prompts, and hands out where the upper ones begin.
+class LowerLayers:
+    """States after a layer, of prompts that several cells share: run once for all of them.
 
     Parameters
     ----------
     model
         A model that can share prefixes.
     prompts
-        Of all cells, joined from prefixes and suffixes.
+        Of all cells; each a prefix followed by a suffix.
     layer
         The last one that is shared; not the model's last.
     """
 
     def __init__(self, model, prompts: EncodedPrompts, layer: int) -> None:
-        self._model, self._prompts, self.layer = model, prompts, layer
+        self._model, self._prompts, self._layer = model, prompts, layer
         self._kept: list[int] = []  # prompts whose states are there
 
     @torch.inference_mode()
-    def prepare(self, prompts: Sequence[int], budget: int) -> None:
-        """Run the lower layers for some prompts, unless that is done."""
-        if set(prompts) <= set(self._kept):
+    def prepare(self, numbers: Sequence[int], budget: int) -> None:
+        """Run some prompts with all questions, unless that is done."""
+        if set(numbers) <= set(self._kept):
             return
-        self._kept = []  # until all is there
-        numbers, model, suffixes = sorted(set(prompts)), self._model, self._prompts.suffixes
-        lengths = [len(ids) for ids in suffixes]
-        padded = pad_left([self._prompts.prefixes[p] for p in numbers], model.device)
-        with stopped_after(model, self.layer), recorded(model, self.layer) as states:
-            prefix = run_prefixes(model, padded.ids, padded.mask, padded.positions)
-            before = states.pop()  # (prompts, columns, width)
-            # Of the suffixes, padded on the left: (prompts, questions, columns, width)
-            own = before.new_zeros(len(numbers), len(suffixes), max(lengths), before.shape[-1])
-            for group in buckets(lengths, budget=budget, copies=len(numbers)):
-                Rows(model, [suffixes[q] for _ in numbers for q in group], prefix).read()
-                read = states.pop().unflatten(0, (len(numbers), len(group)))
-                own[:, group, -read.shape[2] :] = read
-        self._kept, self._padded, self._before, self._own = numbers, padded, before, own
+        kept, suffixes = sorted(set(numbers)), self._prompts.suffixes
+        self._kept, self._before, self._own = [], None, None  # until all is there
+        with stopped_after(self._model, self._layer), recorded(self._model, self._layer) as states:
+            cells = [(number, ()) for number in kept]
+            for rows, cell, question in _shared_batches(self._model, self._prompts, cells, budget):
+                rows.read()
+                own = states.pop()  # (rows, columns, width)
+                if self._own is None:
+                    room = len(kept), len(suffixes), max(map(len, suffixes)), own.shape[-1]
+                    self._own = own.new_zeros(room)
+                self._own[cell, question, -own.shape[1] :] = own
+        (self._before,) = states  # (prompts, columns, width)
+        self._kept = kept
 
-    @torch.inference_mode()
-    def prefixes(self, prompts: Sequence[int], shifts: RowShifts) -> SharedPrefix:
-        """Run the upper layers for the prefixes of some cells."""
-        at, model = self._at(prompts), self._model
-        mask = self._padded.mask[at]
-        sites = [self._prompts.sites[p] for p in prompts] if self._prompts.sites else None
-        places = tokens_of_places(mask, sites)
-        with resumed_after(model, self.layer, self._before[at]), shifts.acting(model, places):
-            return run_prefixes(model, self._padded.ids[at], mask, self._padded.positions[at])
+    def above(self, numbers, texts: Padded, questions=None) -> tuple[int, torch.Tensor]:
+        """Where the layers above begin: the layer, and states of prefixes or of questions."""
+        at, columns = [self._kept.index(number) for number in numbers], texts.ids.shape[1]
+        states = self._before[at] if questions is None else self._own[at, questions]
+        return self._layer, states[:, -columns:]
 
-    def states(self, prompts: Sequence[int], questions: Sequence[int]) -> torch.Tensor:
-        """States of some questions: ``(cells * questions, tokens of the longest, width)``."""
-        longest = max(len(self._prompts.suffixes[q]) for q in questions)
-        which = self._at(prompts)[:, None], torch.tensor(questions, device=self._own.device)
-        return self._own[:, :, -longest:][which].flatten(0, 1)
 
-    def _at(self, prompts: Sequence[int]) -> torch.Tensor:
-        return torch.tensor([self._kept.index(p) for p in prompts], device=self._own.device)
+# ---------------------------------------------------------------------------------------- all cells
+
+
+def ask(respondent, prompts, cells, read, *, writes=False, batch_tokens=None, progress=False):
+    """Ask every cell all questions.
+
+    Parameters
+    ----------
+    respondent : Respondent
+        Who answers.
+    prompts : EncodedPrompts
+        Prefixes of all cells, and the questions.
+    cells : sequence of Cell
+        Prompts by their number, and shifts.
+    read : callable
+        Takes `Rows` and returns their answers, shape ``(rows,)``, of the type `ANSWER`.
+    writes : bool
+        Whether `read` continues the rows, instead of reading them once.
+    batch_tokens : int, optional
+        Tokens at a time to begin with; by default what suits the device.
+    progress : bool
+        Whether to show a progress bar.
+
+    Returns
+    -------
+    numpy.ndarray
+        Of the type `ANSWER`, shape ``(cells, questions)``.
+    """
+    answers = np.zeros((len(cells), len(prompts.suffixes)), ANSWER)
+    model, own = respondent.model, sum(map(len, prompts.suffixes))
+    longest, groups = max(map(len, prompts.prefixes)), [(None, list(range(len(cells))))]
+    share = can_share(model) and not prompts.whole
+    if share and not writes:
+        groups = shared_layers(cells, respondent.n_layers)
+    per_cell = max(own, longest) if share else own + longest * len(prompts.suffixes)
+    # Reading costs by the token, padding included; writing by the step, whatever came before.
+    slack = math.inf if share and writes else SLACK
+    budget = Budget(batch_tokens or default_batch_tokens(respondent))
+    with Progress(disable=not progress) as bar:
+        task = bar.add_task("asking", total=len(cells))
+        for layer, numbers in groups:
+            lower = None if layer is None else LowerLayers(model, prompts, layer)
+            while numbers:
+                with budget as tokens:
+                    some = np.array(numbers[: max(1, tokens // per_cell)])
+                    batches = _shared_batches if share else _whole_batches
+                    made = batches(model, prompts, [cells[n] for n in some], tokens, slack, lower)
+                    _fill(answers, some, made, read)
+                    numbers = numbers[len(some) :]
+                    bar.advance(task, len(some))
+    return answers
 
 
 def shared_layers(cells: Sequence[Cell], n_layers: int) -> list[tuple[int | None, list[int]]]:
-    """Group the numbers of cells by the layer up to which those of one prompt can share.
+    """Group the numbers of cells by the layer up to which those of one prompt share all states.
 
-    None stands for cells that share nothing. What is not shifted goes with the highest layer.
+    None stands for cells that share nothing. What is not shifted, or after the last layer only,
+    goes with the highest layer. Cells of one prompt stand together.
     """
-    lowest = [min((s.layer for s in shifts), default=None) for _, shifts in cells]
-    below_last = {k for k in lowest if k is not None and k < n_layers - 1}
-    if not below_last:
+    lowest = [min((s.layer for s in shifts), default=n_layers) for _, shifts in cells]
+    highest = max((layer for layer in lowest if layer < n_layers - 1), default=None)
+    if highest is None:
         return [(None, list(range(len(cells))))]
-    highest = max(below_last)
-    groups: dict[int | None, list[int]] = {None: []}
-    for number, layer in enumerate(lowest):
-        layer = highest if layer is None or layer > highest else layer
-        groups.setdefault(layer, []).append(number)
-    for layer in below_last:
-        if len({cells[n][0] for n in groups[layer]}) == len(groups[layer]):
-            groups[None] = sorted(groups[None] + groups.pop(layer))
-    for numbers in groups.values():
-        numbers.sort(key=lambda n: cells[n][0])  # cells of one prompt stand together
-    return list(groups.items())
+    groups: dict[int | None, list[int]] = {}
+    for number in sorted(range(len(cells)), key=lambda number: cells[number][0]):
+        groups.setdefault(min(lowest[number], highest), []).append(number)
+    alone = [k for k, ns in groups.items() if len({cells[n][0] for n in ns}) == len(ns)]
+    rest = [number for layer in alone for number in groups.pop(layer)]
+    return [(None, sorted(rest, key=lambda number: (cells[number][0], number))), *groups.items()]
+
+
+def _fill(answers: np.ndarray, numbers: np.ndarray, batches: Iterator, read: Callable) -> None:
+    """Read batches; a function, so that nothing holds on to rows for which memory ran out."""
+    for rows, cell, question in batches:
+        answers[numbers[cell], question] = read(rows)
+
+
+def _shared_batches(model, prompts, cells, budget, slack=SLACK, lower=None) -> Iterator[tuple]:
+    """Run the prefixes of some cells; yield rows of the questions, their cells and questions."""
+    device, n = model.device, len(cells)
+    numbers, shifts = [p for p, _ in cells], RowShifts([s for _, s in cells], device)
+    texts = pad_left([prompts.prefixes[p] for p in numbers], device)
+    places = tokens_of_places(texts.mask, [prompts.sites[p] for p in numbers])
+    begin = nullcontext()
+    if lower is not None:
+        lower.prepare(numbers, budget)
+        begin = resumed_after(model, *lower.above(numbers, texts))
+    with begin, shifts.acting(model, places):
+        prefix = run_prefixes(model, texts)
+    for group in buckets(list(map(len, prompts.suffixes)), budget=budget, copies=n, slack=slack):
+        cell, question = np.repeat(np.arange(n), len(group)), np.tile(group, n)
+        texts = pad_left([prompts.suffixes[q] for q in question], device)
+        resume = lower and lower.above([numbers[c] for c in cell], texts, question)
+        yield Rows(model, texts, shifts.take(cell), prefix=prefix, resume=resume), cell, question
+
+
+def _whole_batches(model, prompts, cells, budget, slack=SLACK, lower=None) -> Iterator[tuple]:
+    """Yield rows of whole prompts, where prefixes cannot be shared, with cells and questions."""
+    shifts = RowShifts([s for _, s in cells], model.device)
+    n = len(prompts.suffixes)
+    cells_of, questions = np.divmod(np.arange(len(cells) * n), n)
+    numbers = [cells[c][0] for c in cells_of]
+    texts = [prompts.row(p, q) for p, q in zip(numbers, questions, strict=True)]
+    for group in buckets(list(map(len, texts)), budget=budget, slack=slack):
+        own, cell = pad_left([texts[i] for i in group], model.device), cells_of[group]
+        sites = [prompts.sites[numbers[i]] for i in group]
+        yield Rows(model, own, shifts.take(cell), sites=sites), cell, questions[group]

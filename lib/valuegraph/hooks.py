@@ -13,7 +13,6 @@ last as long as their ``with`` block, and can be nested::
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 
-import numpy as np
 import torch
 
 from valuegraph.interventions import Shift
@@ -153,9 +152,9 @@ class RowShifts:
                 vectors[row] += torch.from_numpy(shift.vector)
         self._vectors = {at: vectors.to(device) for at, vectors in self._vectors.items()}
 
-    def take(self, rows: torch.Tensor) -> "RowShifts":
+    def take(self, rows) -> "RowShifts":
         """Return the shifts of some rows, in any order and any number of times."""
-        taken = RowShifts((), rows.device)
+        taken = RowShifts((), None)
         taken._vectors = {at: vectors[rows] for at, vectors in self._vectors.items()}
         return taken
 
@@ -177,9 +176,7 @@ class RowShifts:
             yield
 
 
-def tokens_of_places(
-    mask: torch.Tensor, sites: Sequence[range] | None = None
-) -> dict[str, torch.Tensor]:
+def tokens_of_places(mask: torch.Tensor, sites: Sequence[range] | None = None) -> dict:
     """Tell which tokens of some prompts belong to each place.
 
     Parameters
@@ -192,14 +189,13 @@ def tokens_of_places(
     Returns
     -------
     dict of str to torch.Tensor
-        By place (a key of `PLACES`), boolean, shape ``(rows, columns)``.
+        By place (one of `PLACES`), boolean, shape ``(rows, columns)``.
     """
     places = {"prompt": mask, "everywhere": mask}
     if sites:
-        padding = (~mask).sum(1, keepdim=True)
-        place = torch.arange(mask.shape[1], device=mask.device) - padding
-        ends = np.array([(site[0], site[-1]) for site in sites])
-        first, last = torch.from_numpy(ends).to(mask.device)[..., None].unbind(1)
-        places["site"] = (first <= place) & (place <= last)
-        places["site-end"] = place == last
+        number = torch.arange(mask.shape[1], device=mask.device) - (~mask).sum(1, keepdim=True)
+        ends = torch.tensor([(site.start, site.stop) for site in sites], device=mask.device)
+        start, stop = ends.T[..., None]
+        places["site"] = (start <= number) & (number < stop)
+        places["site-end"] = places["site"] & (number == stop - 1)
     return places

@@ -10,17 +10,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-#: Where a shift may act. The *site* is the words "your values" of the instruction (Kang et al.,
-#: 2025). Only ``"everywhere"`` reaches what is generated after the prompt.
-PLACES = {
-    "site-end": "the site's last token",
-    "site": "all tokens of the site",
-    "prompt": "all tokens of the prompt",
-    "everywhere": "all tokens of the prompt, and of what is written after it",
-}
+#: Where a shift may act: at the last token or all tokens of the *site*, the words "your values" of
+#: the instruction (Kang et al., 2025); at all tokens of the prompt; or at these and at all that is
+#: written after it.
+PLACES = ("site-end", "site", "prompt", "everywhere")
 
 #: Those of them that need the site's words in the prompt.
-AT_SITE = ("site-end", "site")
+AT_SITE = PLACES[:2]
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +32,7 @@ class Shift:
     vector
         What is added to every token concerned, shape ``(width,)``.
     where
-        Which tokens are concerned; a key of `PLACES`.
+        Which tokens are concerned; one of `PLACES`.
     origin
         What the vector was made of, for tables: such as feature, coefficient and direction.
     """
@@ -47,32 +43,20 @@ class Shift:
     where: str = "site-end"
     origin: Mapping[str, object] = field(default_factory=dict)
 
+    text = ""  #: A shift adds no text.
+    shifts = property(lambda self: (self,), doc="The shift itself.")
+
     def __post_init__(self) -> None:
         vector = np.asarray(self.vector, dtype=np.float32)
         if vector.ndim != 1 or not np.isfinite(vector).all():
-            raise ValueError(
-                f"the vector of shift {self.name!r} must be one-dimensional and finite, "
-                f"got shape {vector.shape}"
-            )
+            raise ValueError(f"shift {self.name!r} needs a finite vector of shape (width,)")
         if self.where not in PLACES:
-            raise ValueError(
-                f"shift {self.name!r} cannot act at {self.where!r}; places are {', '.join(PLACES)}"
-            )
+            raise ValueError(f"shift {self.name!r} acts at {self.where!r}; places are {PLACES}")
         object.__setattr__(self, "vector", vector)
 
     def __mul__(self, coefficient: float) -> "Shift":
         name, origin = f"{self.name} x {coefficient:g}", {**self.origin, "coefficient": coefficient}
         return Shift(name, self.layer, coefficient * self.vector, self.where, origin)
-
-    @property
-    def shifts(self) -> tuple["Shift", ...]:
-        """The shift itself."""
-        return (self,)
-
-    @property
-    def text(self) -> str:
-        """A shift adds no text."""
-        return ""
 
 
 @dataclass(frozen=True)
@@ -93,14 +77,11 @@ class Sentence:
     text: str
     origin: Mapping[str, object] = field(default_factory=dict, compare=False)
 
+    shifts = ()  #: A sentence shifts nothing.
+
     def __post_init__(self) -> None:
         if not isinstance(self.text, str) or not self.text.strip():
             raise ValueError(f"sentence {self.name!r} has the text {self.text!r}; write one")
-
-    @property
-    def shifts(self) -> tuple[Shift, ...]:
-        """A sentence shifts nothing."""
-        return ()
 
 
 @dataclass(frozen=True)
@@ -116,22 +97,14 @@ class Combination:
     """
 
     name: str
-    parts: tuple["Intervention", ...]
+    parts: Sequence["Intervention"]
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "parts", tuple(self.parts))
         if not self.parts:
             raise ValueError(f"combination {self.name!r} has no parts; None stands for nothing")
-
-    @property
-    def shifts(self) -> tuple[Shift, ...]:
-        """All shifts of the parts."""
-        return tuple(shift for part in self.parts for shift in part.shifts)
-
-    @property
-    def text(self) -> str:
-        """All texts of the parts, one space between them."""
-        return " ".join(part.text.strip() for part in self.parts if part.text)
+        shifts = tuple(shift for part in self.parts for shift in part.shifts)
+        text = " ".join(part.text.strip() for part in self.parts if part.text)
+        vars(self).update(parts=tuple(self.parts), shifts=shifts, text=text)
 
 
 Intervention = Shift | Sentence | Combination
@@ -147,12 +120,9 @@ def combine(name: str, interventions: Sequence[Intervention]) -> Intervention:
     interventions
         At least one. A single shift comes out where that is all there is, else a combination.
     """
-    vectors: dict[tuple[int, str], np.ndarray] = {}
+    sums: dict[tuple[int, str], np.ndarray] = {}
     for shift in (shift for part in interventions for shift in part.shifts):
-        at = (shift.layer, shift.where)
-        vectors[at] = vectors.get(at, 0) + shift.vector
-    parts = [Shift(name, layer, vector, where) for (layer, where), vector in vectors.items()]
+        sums[shift.layer, shift.where] = sums.get((shift.layer, shift.where), 0) + shift.vector
+    parts = [Shift(name, layer, vector, where) for (layer, where), vector in sums.items()]
     parts += [Sentence(name, part.text) for part in interventions if part.text]
-    if len(parts) == 1 and parts[0].shifts:
-        return parts[0]
-    return Combination(name, tuple(parts))
+    return parts[0] if len(parts) == 1 and parts[0].shifts else Combination(name, parts)

@@ -6,7 +6,6 @@ right before the question. The layouts ``kang-plain`` and ``kang-headers`` keep 
 frame of Kang et al. (2025) for Gemma and Llama, in our words; there the site precedes the role.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product, starmap
 
@@ -42,6 +41,8 @@ EXAMPLES = (
 # No text contains it, and it is no white space, which many templates trim.
 _MARKER = "\x02"
 
+_UNFIT = "the chat template of {!r} {}; use another model, or the layout 'kang-plain'"
+
 
 @dataclass(frozen=True)
 class PromptFormat:
@@ -66,10 +67,8 @@ class PromptFormat:
 
     def __post_init__(self) -> None:
         for what, known in (("wording", WORDINGS), ("layout", LAYOUTS)):
-            if getattr(self, what) not in known:
-                raise ValueError(
-                    f"unknown {what} {getattr(self, what)!r}; there are {', '.join(known)}"
-                )
+            if (entry := getattr(self, what)) not in known:
+                raise ValueError(f"unknown {what} {entry!r}; there are {', '.join(known)}")
 
     @property
     def name(self) -> str:
@@ -94,48 +93,34 @@ class PromptFormat:
         return f"Think first. {text}" if self.think else text
 
 
-def render_prompt(
-    tokenizer,
-    question: str,
-    role: Role | None = None,
-    *,
-    fmt: PromptFormat | None = None,
-    prefill: str = ANSWER_PREFIX,
-) -> str:
+def render_prompt(tokenizer, question, role=None, *, fmt=None, prefill=ANSWER_PREFIX) -> str:
     """Write one prompt in the chat format of a tokenizer, up to the position of the answer.
 
     The text already holds the special tokens: encode it with ``add_special_tokens=False``.
 
     Parameters
     ----------
-    tokenizer
-        A Hugging Face tokenizer. Where its chat template has no system turn (Gemma), the role
-        stands before the instruction of the user's turn.
-    question
+    tokenizer : transformers.PreTrainedTokenizerBase
+        Where its chat template has no system turn (Gemma), the role stands before the instruction
+        of the user's turn.
+    question : str
         What is asked.
-    role
+    role : Role, optional
         Who the respondent is asked to be; None for itself.
-    fmt
+    fmt : PromptFormat, optional
         How the question is put; by default the plain instruction, yes named first.
-    prefill
+    prefill : str
         What the answer is made to begin with.
     """
     return "".join(render_parts(tokenizer, [question], role, fmt=fmt, prefill=prefill)[0])
 
 
-def render_parts(
-    tokenizer,
-    questions: Sequence[str],
-    role: Role | None = None,
-    *,
-    fmt: PromptFormat | None = None,
-    prefill: str = ANSWER_PREFIX,
-) -> list[tuple[str, str]]:
+def render_parts(tokenizer, questions, role=None, *, fmt=None, prefill=ANSWER_PREFIX) -> list:
     """Write the prompts of many questions to one role, each split where its question begins.
 
     Parameters
     ----------
-    questions
+    questions : sequence of str
         One prompt each; all else is as for `render_prompt`.
 
     Returns
@@ -147,27 +132,19 @@ def render_parts(
     fmt = fmt or PromptFormat()
     if not all(question.strip() for question in questions):
         raise ValueError("a question has no text; every item needs one")
-    if fmt.layout != "chat":
-        text = _kang_frame(tokenizer, role, fmt, _MARKER)
-    elif tokenizer.chat_template is None:
-        raise ValueError(
-            f"the tokenizer of {tokenizer.name_or_path!r} has no chat template; use an "
-            "instruction-tuned model, or the layout 'kang-plain'"
-        )
-    else:
-        text = _chat_frame(tokenizer, role, f"{fmt.instruction} {_MARKER}")
+    if fmt.layout == "chat" and tokenizer.chat_template is None:
+        raise ValueError(_UNFIT.format(tokenizer.name_or_path, "does not exist"))
+    frame = _chat_frame if fmt.layout == "chat" else _kang_frame
     # The space before the question belongs to the suffix: many tokenizers join it to the next word.
-    parts = text.split(f" {_MARKER}")
+    parts = frame(tokenizer, role, fmt, _MARKER).split(f" {_MARKER}")
     if len(parts) != 2 or (role is not None and role.text.strip() not in parts[0]):
-        raise ValueError(
-            f"the chat template of {tokenizer.name_or_path!r} drops, repeats or changes what it is "
-            "given; use another model, or the layout 'kang-plain'"
-        )
+        raise ValueError(_UNFIT.format(tokenizer.name_or_path, "drops or changes what it is given"))
     return [(parts[0], f" {question.strip()}{parts[1]}{prefill}") for question in questions]
 
 
-def _chat_frame(tokenizer, role: Role | None, content: str) -> str:
+def _chat_frame(tokenizer, role: Role | None, fmt: PromptFormat, question: str) -> str:
     """Render the turns; a role goes into the system turn where there is one."""
+    content = f"{fmt.instruction} {question}"
     messages = [{"role": "user", "content": content}]
     if role is not None and has_system_turn(tokenizer):
         messages.insert(0, {"role": "system", "content": role.text})
@@ -196,18 +173,15 @@ def _kang_frame(tokenizer, role: Role | None, fmt: PromptFormat, question: str) 
     if fmt.layout == "kang-plain":
         return f"{tokenizer.bos_token or ''}{frame}\nQuestion: {question}\n"
     special = ("<|begin_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>")
-    missing = [token for token in special if token not in tokenizer.get_vocab()]
-    if missing:
-        raise ValueError(
-            f"the tokenizer of {tokenizer.name_or_path!r} has no token {missing[0]!r}, which the "
-            "layout 'kang-headers' (for Llama 3) needs; use 'kang-plain' or 'chat'"
-        )
+    if missing := [token for token in special if token not in tokenizer.get_vocab()]:
+        lack = f"{tokenizer.name_or_path!r} has no token {missing[0]!r} of Llama 3"
+        raise ValueError(f"{lack}, so no layout 'kang-headers'; use 'kang-plain' or 'chat'")
     begin, start, end, stop = special
     turns = [("system", frame), ("user", f"Question: {question}"), ("assistant", "")]
     return begin + stop.join(f"{start}{who}{end}\n\n{text}" for who, text in turns)
 
 
-def site_tokens(tokenizer, prefix: str, *, fmt: PromptFormat | None = None) -> range:
+def site_tokens(tokenizer, prefix: str, *, fmt: PromptFormat) -> range:
     """Find the tokens of the site in the encoded prefix of a prompt.
 
     Parameters
@@ -217,27 +191,20 @@ def site_tokens(tokenizer, prefix: str, *, fmt: PromptFormat | None = None) -> r
     prefix
         First part of a prompt, from `render_parts`.
     fmt
-        The format it was made with. Without it the site is the last place where its words stand.
+        The format it was made with.
 
     Returns
     -------
     range
         Indices of the tokens; a space before the words belongs to the first in many tokenizers.
     """
-    start = prefix.rfind(SITE)
-    if fmt is not None:  # a role may use the site's words, too
-        start = prefix.rfind(SITE, 0, prefix.rfind(fmt.instruction) + len(fmt.instruction))
-    if start < 0:
-        raise ValueError(f"the prompt does not hold the site's words {SITE!r}: {prefix!r}")
-    end = start + len(SITE)
+    # Within the instruction: a role may use the site's words, too.
+    start = prefix.rfind(SITE, 0, prefix.rfind(fmt.instruction) + len(fmt.instruction))
     encoded = tokenizer(prefix, add_special_tokens=False, return_offsets_mapping=True)
     spans = encoded["offset_mapping"]
-    last = next((k for k, (_, stop) in enumerate(spans) if stop == end), None)
-    first = next((k for k, (_, stop) in enumerate(spans) if stop > start), None)
+    first = next(k for k, (_, stop) in enumerate(spans) if stop > start)
+    last = next((k for k, (_, stop) in enumerate(spans) if stop == start + len(SITE)), None)
     if last is None or prefix[spans[first][0] : start].strip():
-        side = "ends" if last is None else "begins"
-        raise ValueError(
-            f"no token {side} with the site's words {SITE!r}: the tokenizer joins them to other "
-            "text; use another wording or layout"
-        )
+        joined = f"the tokenizer of {tokenizer.name_or_path!r} joins the site's words {SITE!r}"
+        raise ValueError(f"{joined} to other text; use another wording or layout")
     return range(first, last + 1)

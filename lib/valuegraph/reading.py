@@ -2,14 +2,15 @@
 
 The rules for written text stand here in full; no other model judges:
 
-1. If the text holds "Answer" (any case) and then a colon, the answer is the first word after the
-   first such place: yes or no, whatever marks of emphasis or quotation surround it. Another word
-   there is no answer, nor is "yes or no" or the like in one sentence, and the text counts as
-   unsure. A prompt that ends in "Answer:" is such a place; the text then begins with the answer.
-2. Without such a place, the answer is the first word of the text if that is yes or no and one of
-   ``.,;:!?`` or the end of the line follows ("No one knows" is no answer), or else the only word of
-   its last line.
-3. Everything else is unsure, and the share of unsure answers stands beside every result.
+1. What counts are the respondent's own words: what follows ``</think>``, up to a question or an
+   example that it makes up itself (as in "Question: ...").
+2. If they hold "Answer" (any case) and then a colon, the answer is the first word after the last
+   such place: yes or no, whatever marks of emphasis or quotation surround it. Another word there is
+   no answer, nor is "yes or no" or the like in one sentence; "no" before a noun ("no opinion") is
+   none either. Quoted places do not count. Where the prompt ends in "Answer:", that is the place.
+3. Without such a place, the answer is the first word if that is yes or no and one of ``.,;:!?`` or
+   the end of the line follows ("No one knows" is no answer), or else the last line's only word.
+4. Everything else is unsure, and the share of unsure answers stands beside every result.
 """
 
 import re
@@ -20,7 +21,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from valuegraph.forward import Rows
+from valuegraph.forward import ANSWER, Rows
 from valuegraph.models import Respondent
 
 # After how many tokens the rows whose answer is settled are taken out.
@@ -29,15 +30,20 @@ _LOOK_EVERY = 8
 # An underscore is a mark of emphasis here, though regular expressions count it as a letter.
 _END_OF_WORD = r"(?![^\W_])"
 _CLOSING = r"*_\"'`”’»)\]"
-_WORD = rf"[\s*_\"'`“”‘’«»(\[]*(?P<word>yes|no){_END_OF_WORD}"
+# A word right behind "no" makes it "no opinion", unless a clause of its own begins with it.
+_CLAUSE = "i|we|you|he|she|it|they|this|that|there|because|since|as|but|and|or|not|never|thanks?|of"
+_NO = rf"no(?![^\S\n]+(?!(?:{_CLAUSE}){_END_OF_WORD})[^\W_])"
+_WORD = rf"[\s*_\"'`“”‘’«»(\[]*(?P<word>yes|{_NO}){_END_OF_WORD}"
 # What lies between the words of one sentence, in one line.
 _GAP = r"(?:[^\w\n.!?;]|_)+"
-_OTHER = rf"{_GAP}(?:(?:or|and){_GAP})?(?!(?P=word))(?:yes|no){_END_OF_WORD}"
-_MARKER = re.compile(r"answer[\s*_]*:", re.IGNORECASE)
-_AFTER_MARKER = re.compile(rf"{_WORD}(?!{_OTHER})", re.IGNORECASE)
+_OTHER = rf"{_GAP}(?:(?:or|and){_GAP})?(?:answer{_GAP})?(?!(?P=word))(?:yes|no){_END_OF_WORD}"
+_PLACE = re.compile(r"(?<![\"'`“‘«])(?<!\bor )answer[\s*_]*:", re.IGNORECASE)
+_AFTER_PLACE = re.compile(rf"{_WORD}(?!{_OTHER})", re.IGNORECASE)
 _FIRST = re.compile(rf"{_WORD}(?=[{_CLOSING}]*(?:[.,;:!?]|[^\S\n]*(?:\n|$)))", re.IGNORECASE)
 _ALONE = re.compile(rf"{_WORD}[\s{_CLOSING}.!]*$", re.IGNORECASE)
-# What decides: the word after the marker and the two that could make it "yes or no".
+# Where words begin that are not the respondent's own.
+_NOT_OWN = re.compile(r"<think>|\n\W*(?:Question|Example)\W*:")
+# What decides: the word after the place and the two that could make it "yes or no".
 _SETTLED = re.compile(r"[^\W_]+(?:[^\n.!?;]*[\n.!?;]|[\W_]+[^\W_]+[\W_]+[^\W_]+[\W_])")
 
 
@@ -60,26 +66,20 @@ class AnswerReader:
     @classmethod
     def of(cls, respondent: Respondent) -> "AnswerReader":
         """Find the spellings of yes and no, with and without a space or capitals, of one token."""
-        tokenizer, ids = respondent.tokenizer, {}
+        tokenizer, found = respondent.tokenizer, []
         for word in ("yes", "no"):
             spellings = [f"{s}{w}" for w in (word, word.title(), word.upper()) for s in ("", " ")]
             encoded = [tokenizer(s, add_special_tokens=False)["input_ids"] for s in spellings]
-            single = {e[0] for e in encoded if len(e) == 1} - {tokenizer.unk_token_id}
-            if not single:
-                raise ValueError(
-                    f"the tokenizer of {tokenizer.name_or_path!r} has no single token for "
-                    f"{word!r}, so its log-odds cannot be read; use another model"
+            found.append({ids[0] for ids in encoded if len(ids) == 1} - {tokenizer.unk_token_id})
+            if not found[-1]:
+                why = (
+                    f"the tokenizer of {tokenizer.name_or_path!r} has no single token for {word!r}"
                 )
-            ids[word] = tuple(sorted(single))
-        return cls(ids["yes"], ids["no"], respondent.name)
+                raise ValueError(f"{why}, so its log-odds cannot be read; use another model")
+        return cls(*(tuple(sorted(ids)) for ids in found), respondent.name)
 
     def read(self, logits: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Read logits of the next token.
-
-        Parameters
-        ----------
-        logits
-            Shape ``(rows, words)``.
+        """Read logits of the next token, shape ``(rows, words)``.
 
         Returns
         -------
@@ -89,16 +89,12 @@ class AnswerReader:
             Probability of yes and no together, shape ``(rows,)``.
         """
         dtype, logits = logits.dtype, logits.float()
-        yes = logits[:, list(self.yes_ids)].logsumexp(-1)
-        no = logits[:, list(self.no_ids)].logsumexp(-1)
-        # The sum over all words is the only pass over the vocabulary.
-        whole = logits.logsumexp(-1)
-        if not bool((whole + yes + no).isfinite().all()):
-            raise ValueError(
-                f"{self.model} computes logits that are not finite in {dtype}; load it with "
-                'dtype="float32" or "bfloat16", or check its weights'
-            )
-        return yes - no, (torch.logaddexp(yes, no) - whole).exp()
+        yes, no = (logits[:, list(ids)].logsumexp(-1) for ids in (self.yes_ids, self.no_ids))
+        everything = logits.logsumexp(-1)  # the only pass over the vocabulary
+        if not bool((yes + no + everything).isfinite().all()):
+            why = f"{self.model} computes logits that are not finite in {dtype}"
+            raise ValueError(f"{why}; load it with dtype='float32', or check weights and shifts")
+        return yes - no, (torch.logaddexp(yes, no) - everything).exp()
 
 
 class Parsed(NamedTuple):
@@ -125,12 +121,12 @@ def parse_answer(text: str, *, prefilled: bool = False) -> Parsed:
     >>> parse_answer(" Yes I would.").answer, parse_answer(" Yes I would.", prefilled=True).answer
     (0, 1)
     """
-    start = _answer_place(text, prefilled)
-    if start is not None:
-        match = _AFTER_MARKER.match(text, start)
+    place, begin, end = _place(text, prefilled)
+    if place is not None:
+        match = _AFTER_PLACE.match(text, place, end)
     else:
-        last_line = text.rstrip().rfind("\n") + 1
-        match = _FIRST.match(text) or _ALONE.match(text, last_line)
+        last_line = max(begin, text[:end].rstrip().rfind("\n") + 1)
+        match = _FIRST.match(text, begin, end) or _ALONE.match(text, last_line, end)
     if match is None:
         return Parsed(0, None)
     return Parsed(1 if match["word"].lower() == "yes" else -1, match.start("word"))
@@ -139,29 +135,97 @@ def parse_answer(text: str, *, prefilled: bool = False) -> Parsed:
 def is_settled(text: str, *, prefilled: bool = False) -> bool:
     """Tell whether nothing that is generated later can change the answer.
 
-    That is so once the sentence or the line of "Answer:", or three words after it, are complete:
-    only the first rule looks there.
+    Where the prompt ends in "Answer:", that is so once the sentence or the line, or three words,
+    are complete; elsewhere once words that are not the respondent's own follow a place.
     """
-    start = _answer_place(text, prefilled)
-    # The last character may be one of several bytes that were not all written yet.
-    return start is not None and bool(_SETTLED.search(text.rstrip("\ufffd"), start))
-
-
-def _answer_place(text: str, prefilled: bool) -> int | None:
-    """Position behind the first "Answer:"; None where there is none."""
+    place, _, end = _place(text, prefilled)
     if prefilled:
-        return 0
-    marker = _MARKER.search(text)
-    return marker.end() if marker else None
+        # The last character may be one of several bytes that were not all written yet.
+        return bool(_SETTLED.search(text.rstrip("\ufffd")))
+    return place is not None and end < len(text)
 
 
-class Written(NamedTuple):
-    """What was written, by row: text, answer, and log-odds and mass where the answer begins."""
+def _place(text: str, prefilled: bool) -> tuple[int | None, int, int]:
+    """Position behind the last "Answer:", if any, and between which the own words stand."""
+    begin = 0 if prefilled else len(text) - len(text.rpartition("</think>")[2])
+    not_own = _NOT_OWN.search(text, begin)
+    end = not_own.start() if not_own else len(text)
+    places = [0] if prefilled else [m.end() for m in _PLACE.finditer(text, begin, end)]
+    return (places[-1] if places else None), begin, end
 
-    text: list[str]
-    answer: np.ndarray
-    log_odds: np.ndarray
-    mass: np.ndarray
+
+def read_answers(rows: Rows, reader: AnswerReader) -> np.ndarray:
+    """Read rows once: answers of the type `ANSWER`, shape ``(rows,)``, without text."""
+    log_odds, mass = (x.cpu().numpy() for x in reader.read(rows.read()[:, -1]))
+    return _answers(np.sign(log_odds), log_odds, mass, [""] * len(mass))
+
+
+@torch.inference_mode()
+def write_answers(rows, reader, respondent, *, max_new_tokens: int, prefilled: bool) -> np.ndarray:
+    """Continue rows greedily until each has ended its turn, or answered for good.
+
+    Parameters
+    ----------
+    rows : Rows
+        Prompts that were not read yet.
+    reader : AnswerReader
+        Reads log-odds and mass at every token; those where the answer begins are kept.
+    respondent : Respondent
+        Who writes.
+    max_new_tokens
+        Longest continuation, in tokens.
+    prefilled
+        Whether the prompts end in "Answer:".
+
+    Returns
+    -------
+    numpy.ndarray
+        Answers of the type `ANSWER`, shape ``(rows,)``.
+    """
+    device, tokenizer = respondent.device, respondent.tokenizer
+    ends = torch.tensor(end_ids(respondent), device=device)
+    written = torch.full((len(rows), max_new_tokens), -1, device=device)
+    figures = torch.full((2, len(rows), max_new_tokens), torch.nan, device=device)
+    active = torch.arange(len(rows), device=device)
+
+    def text_of(ids: list[int]) -> str:
+        kept = [token for token in ids if token >= 0]
+        return tokenizer.decode(kept, clean_up_tokenization_spaces=False)
+
+    for step in range(max_new_tokens):
+        logits = rows.read(keep=True)[:, -1]
+        figures[:, active, step] = torch.stack(reader.read(logits))
+        ids = logits.argmax(-1)
+        ended = torch.isin(ids, ends)
+        written[active, step] = torch.where(ended, -1, ids)
+        rows.append(ids)
+        if (step + 1) % _LOOK_EVERY == 0:
+            texts = map(text_of, written[active].tolist())
+            settled = [is_settled(text, prefilled=prefilled) for text in texts]
+            ended |= torch.tensor(settled, device=device)
+        if bool(ended.all()):
+            break
+        if bool(ended.any()):
+            stay = (~ended).nonzero()[:, 0]
+            rows.select(stay)
+            active = active[stay]
+    written, figures = written.tolist(), figures.cpu().numpy()
+    texts, at = list(map(text_of, written)), np.full((2, len(written)), np.nan)
+    parsed = [parse_answer(text, prefilled=prefilled) for text in texts]
+    for row, (_, start) in enumerate(parsed):
+        if start is not None:  # the token that holds the answer's first letter
+
+            def length(n: int, ids=written[row]) -> int:
+                return len(text_of(ids[:n]))
+
+            step = bisect_left(range(1, max_new_tokens + 1), start + 1, key=length)
+            at[:, row] = figures[:, row, step]
+    return _answers([answer for answer, _ in parsed], *at, texts)
+
+
+def _answers(*columns) -> np.ndarray:
+    """Put answer, log-odds, mass and text side by side."""
+    return np.array(list(zip(*columns, strict=True)), dtype=ANSWER)
 
 
 def end_ids(respondent: Respondent) -> tuple[int, ...]:
@@ -179,78 +243,3 @@ def end_ids(respondent: Respondent) -> tuple[int, ...]:
         special = {i for i, token in tokenizer.added_tokens_decoder.items() if token.special}
         ids |= set(following) & special
     return tuple(sorted(ids - {None}))
-
-
-@torch.inference_mode()
-def write(
-    respondent: Respondent,
-    reader: AnswerReader,
-    rows: Rows,
-    *,
-    max_new_tokens: int,
-    prefilled: bool,
-) -> Written:
-    """Continue prompts greedily until each has ended its turn, or answered for good.
-
-    Parameters
-    ----------
-    respondent
-        Who writes.
-    reader
-        Reads log-odds and mass at every token.
-    rows
-        Prompts that were not read yet.
-    max_new_tokens
-        Longest continuation, in tokens.
-    prefilled
-        Whether the prompts end in "Answer:".
-    """
-    device = respondent.device
-    ends = torch.tensor(end_ids(respondent), device=device)
-    written = torch.full((rows.n, max_new_tokens), -1, device=device)
-    log_odds = torch.full((rows.n, max_new_tokens), torch.nan, device=device)
-    mass = torch.full_like(log_odds, torch.nan)
-    active = torch.arange(rows.n, device=device)
-    for step in range(max_new_tokens):
-        logits = rows.read(keep=True)
-        log_odds[active, step], mass[active, step] = reader.read(logits)
-        ids = logits.argmax(-1)
-        ended = torch.isin(ids, ends)
-        written[active, step] = torch.where(ended, -1, ids)
-        rows.append(ids)
-        if (step + 1) % _LOOK_EVERY and not bool(ended.any()):
-            continue
-        if (step + 1) % _LOOK_EVERY == 0:
-            settled = [
-                is_settled(t, prefilled=prefilled) for t in _decode(respondent, written[active])
-            ]
-            ended |= torch.tensor(settled, device=device)
-        stay = (~ended).nonzero()[:, 0]
-        if not len(stay):
-            break
-        if len(stay) < len(active):
-            rows.select(stay)
-            active = active[stay]
-    texts = _decode(respondent, written)
-    parsed = [parse_answer(text, prefilled=prefilled) for text in texts]
-    figures = np.full((2, len(texts)), np.nan)
-    for row, (_, start) in enumerate(parsed):
-        if start is not None:
-            step = _token_at(respondent, written[row].tolist(), start)
-            figures[:, row] = float(log_odds[row, step]), float(mass[row, step])
-    return Written(texts, np.array([p.answer for p in parsed], dtype=np.int8), *figures)
-
-
-def _decode(respondent: Respondent, written: torch.Tensor) -> list[str]:
-    rows = [[i for i in row if i >= 0] for row in written.tolist()]
-    return respondent.tokenizer.batch_decode(rows, clean_up_tokenization_spaces=False)
-
-
-def _token_at(respondent: Respondent, ids: list[int], place: int) -> int:
-    """Return the number of the token that holds a place of the text."""
-
-    def length(n: int) -> int:
-        kept = [i for i in ids[:n] if i >= 0]
-        return len(respondent.tokenizer.decode(kept, clean_up_tokenization_spaces=False))
-
-    return bisect_left(range(1, len(ids) + 1), place + 1, key=length)

@@ -18,6 +18,8 @@ from dataclasses import dataclass
 import torch
 from transformers import AttentionInterface
 
+from valuegraph.encoding import Padded
+
 #: Architectures whose attention is a plain softmax over all earlier tokens, and is tested to be so.
 #: Others (sliding windows, capped or sunk attention, ...) are asked whole prompts.
 PLAIN_ATTENTION = ("gemma", "llama", "mistral", "qwen2", "qwen3")
@@ -85,19 +87,20 @@ def can_share(model) -> bool:
 
 
 @torch.inference_mode()
-def run_prefixes(
-    model, ids: torch.Tensor, mask: torch.Tensor, positions: torch.Tensor
-) -> SharedPrefix:
-    """Run prefixes padded on the left, all ``(prefixes, columns)``; keep their keys and values."""
+def run_prefixes(model, texts: Padded) -> SharedPrefix:
+    """Run prefixes, and keep their keys and values."""
     with _last_state_only(model):
         cache = model.base_model(
-            input_ids=ids, attention_mask=mask.long(), position_ids=positions, use_cache=True
+            input_ids=texts.ids,
+            attention_mask=texts.mask.long(),
+            position_ids=texts.positions,
+            use_cache=True,
         ).past_key_values
     return SharedPrefix(
         [layer.keys for layer in cache.layers],
         [layer.values for layer in cache.layers],
-        mask,
-        int((~mask).any(0).sum()),
+        texts.mask,
+        int((~texts.mask).any(0).sum()),
     )
 
 
@@ -133,17 +136,7 @@ def _last_state_only(model) -> Iterator[None]:
         handle.remove()
 
 
-def _attention(
-    module: torch.nn.Module,
-    query: torch.Tensor,
-    key: torch.Tensor,
-    value: torch.Tensor,
-    attention_mask: torch.Tensor,
-    *,
-    scaling: float,
-    shared_prefix: SharedPrefix,
-    **_: object,
-) -> tuple[torch.Tensor, None]:
+def _attention(module, query, key, value, attention_mask, *, scaling, shared_prefix, **_):
     """One softmax over prefix and own tokens; query of shape (rows, heads, tokens, head width)."""
     keys = shared_prefix.keys[module.layer_idx]  # (prefixes, key heads, columns, head width)
     values = shared_prefix.values[module.layer_idx]
