@@ -28,7 +28,7 @@ from valuegraph.models import load_model
 from valuegraph.prompts import PromptFormat
 from valuegraph.roles import load_role_bank, sample_roles
 from valuegraph.run_folder import read_manifest, read_run, run_status
-from valuegraph.runs import ModelSource, Sweep, measure_pace, run_sweep
+from valuegraph.runs import ModelSource, Sweep, run_sweep
 
 NAME = "organism-human"
 UP, SAID = Shift("up", 1, np.full(96, 0.5)), Sentence("said", "You live alone.")
@@ -382,18 +382,3 @@ def test_a_respondent_that_is_loaded_already_is_not_loaded_again(whole, tmp_path
             ValueError, match="the respondent has .*, the sweep has '(bf|organism-a)"
         ):
             run(tmp_path / "other", small_sweep(model=other), respondent=respondent)
-
-
-def test_a_pilot_tells_how_long_the_sweep_will_take(monkeypatch):
-    """Time stands still, but for a second for each cell that is answered."""
-    clock = [0.0]
-
-    def timed(respondent, *, inventory, roles, interventions, **options):
-        clock[0] += len(roles) * len(interventions)
-        return 4 * len(roles) * len(interventions) * [None]
-
-    monkeypatch.setattr(runs, "elicit", timed)
-    monkeypatch.setattr(time, "perf_counter", lambda: clock[0])
-    assert list(measure_pace(None, small_sweep()).values()) == [96 * 4, 4, 96]
-    with pytest.raises(ValueError, match="n_roles is 0"):
-        measure_pace(None, small_sweep(), n_roles=0)

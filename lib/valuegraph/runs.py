@@ -179,26 +179,6 @@ def run_sweep(
     return run_status(out)
 
 
-def measure_pace(respondent: Respondent, sweep: Sweep, *, n_roles: int = 2) -> dict[str, float]:
-    """Ask a few roles of a sweep in its first format, and tell how long all of it will take.
-
-    A GPU answers a whole block faster than so few roles, so there the time is rather too long.
-
-    Returns
-    -------
-    dict
-        ``answers`` of the sweep, ``answers_per_second`` measured, ``seconds`` for the sweep.
-    """
-    require_whole(n_roles, 1, "n_roles")
-    roles, interventions = range(len(sweep.roles))[:n_roles], range(len(sweep.interventions))
-    pilot = _arguments(sweep, Block(0, 0, roles, interventions, 0))
-    elicit(respondent, **pilot | {"roles": sweep.roles[:1]})  # what is set up once is set up now
-    begun = time.perf_counter()
-    rate = len(elicit(respondent, **pilot)) / (time.perf_counter() - begun)
-    answers = sum(b.cells for b in run_folder.blocks_of(sweep.asked)) * len(sweep.inventory.items)
-    return {"answers": answers, "answers_per_second": rate, "seconds": answers / rate}
-
-
 def _missing(sweep: Sweep, out: Path, blocks: list, given: dict) -> list:
     """Return the blocks to be answered; what the folder holds must be of this sweep and intact."""
     if not (out / MANIFEST).exists():
