@@ -1,17 +1,21 @@
-"""Command line: ask a model, tell how far that is, score the answers."""
+"""Command line: ask a model, tell how far that is, score the answers, find and compare graphs."""
 
+import json
 import re
 import warnings
 from functools import partial
 from pathlib import Path
 from typing import Annotated
 
+import pandas as pd
 from typer import Argument, Exit, Option, Typer, echo
 
 import valuegraph as vg  # lazily: only asking needs torch
+from valuegraph.acting import FLOOR
 from valuegraph.answers import NO_INTERVENTION, UNITS, check_spread, score_answers
-from valuegraph.inventory import load_inventory, read_inventory
+from valuegraph.inventory import Inventory, load_inventory, read_inventory
 from valuegraph.prompts import PromptFormat
+from valuegraph.pushes import word_pushes
 from valuegraph.roles import load_role_bank, read_roles, sample_personas, sample_roles
 from valuegraph.run_folder import read_manifest, read_run, run_status, write_whole
 
@@ -73,8 +77,7 @@ def elicit(
     think = mode == "generate" if think is None else think
     words = [(word, first) for word in wording or ["answer"] for first in ORDERS[order]]
     formats = [PromptFormat(word, first, think, layout) for word, first in words]
-    own = inventory.lower().endswith(".csv") or Path(inventory).is_file()
-    asked = read_inventory(inventory) if own else load_inventory(inventory)
+    asked = _inventory(inventory)
     drawn = read_roles(roles_file) if roles_file else kinds[role_kind](roles, seed=seed)
     source, seeds = (model, device, dtype, quantize, revision), () if roles_file else (seed,)
     how = dict(mode=mode, prior=prior, max_new_tokens=max_new_tokens, block_size=block_size)
@@ -84,6 +87,95 @@ def elicit(
         say(vg.run_sweep(sweep, out, shard=tuple(map(int, shard.split("/"))), **where))
     except KeyboardInterrupt:
         raise Exit(130) from None
+
+
+@app.command()
+def act(
+    model: Annotated[str, Option(help="Short name, hub name or folder.")],
+    out: Annotated[Path, Option(help="Folder for the answers; started again, it goes on.")],
+    roles: Annotated[int, Option(help="How many roles to draw.")] = 8,
+    inventory: Annotated[str, Option(help="A name, or a CSV file of your own.")] = "schwartz10",
+    seed: Annotated[int, Option(help="Of the roles.")] = 0,
+    floor: Annotated[float, Option(help="Smallest weight of interest.")] = FLOOR,
+    jobs: Annotated[int, Option(help="Processes; each loads the model.")] = 1,
+    device: Annotated[str | None, Option(help="cpu, cuda, cuda:1, ...")] = None,
+    dtype: Annotated[str | None, Option(help="float32, bfloat16 or float16.")] = None,
+    quantize: Annotated[str | None, Option(help="8bit or 4bit, on a GPU.")] = None,
+    revision: Annotated[str | None, Option(help="Commit of the hub.")] = None,
+    json_file: Annotated[Path | None, Option("--json", help="File for all figures.")] = None,
+) -> None:
+    """Push every value by words, and print which values move which."""
+    asked, bank = _inventory(inventory), load_role_bank()
+    pushes, source = word_pushes(asked, bank), (model, device, dtype, quantize, revision)
+    drawn = sample_roles(bank, roles, seed=seed)
+    sweep = vg.Sweep(source, asked, drawn, interventions=[None, *pushes], seeds=(seed,))
+    try:
+        say(vg.run_sweep(sweep, out, n_jobs=jobs))
+    except KeyboardInterrupt:
+        raise Exit(130) from None
+    graph = vg.acted_graph(read_run(out), pushes, floor=floor, seed=seed)
+    shown = graph.arrows[["cause", "effect", "weight", "low", "high", "status"]]
+    echo(f"{graph.caption}\n{shown.to_string(index=False, float_format='{:+.2f}'.format)}")
+    columns = ["cause", "effect", "weight", "low", "high", "p", "firm", "status"]
+    _write(
+        json_file,
+        arrows=json.loads(graph.table[columns].to_json(orient="records")),
+        families=json.loads(graph.families.reset_index().to_json(orient="records")),
+        null={name: graph.info[name] for name in ("null_arrows", "null_draws")},
+        settings={"model": model, "inventory": inventory, **graph.info},
+    )
+
+
+_Scores = Annotated[Path, Argument(help="CSV file: a row for each role, a column a value.")]
+
+
+@app.command()
+def discover(
+    file: _Scores,
+    method: Annotated[str, Option(help="pc, pc-plain, fci, ges or lingam.")] = "pc",
+    alpha: Annotated[float, Option(help="Significance level of each test.")] = 0.01,
+    seed: Annotated[int, Option(help="Of the null.")] = 0,
+    json_file: Annotated[Path | None, Option("--json", help="File for the graph.")] = None,
+) -> None:
+    """Search the causal graph over the scores of roles, as `scores` writes them."""
+    graph = vg.discover(_scores(file), method=method, alpha=alpha, seed=seed)
+    echo("\n".join([graph.caption, *(" ".join(edge) for edge in graph.edges)]))
+    _write(json_file, edges=graph.edges, info=graph.info)
+
+
+@app.command()
+def compare(
+    file: _Scores,
+    human: Annotated[str, Option(help="Name of the human reference.")] = "ess11",
+    treatment: Annotated[str, Option(help="raw or centred scores.")] = "raw",
+    seed: Annotated[int, Option(help="Of draws and permutations.")] = 0,
+    json_file: Annotated[Path | None, Option("--json", help="File for the verdict.")] = None,
+) -> None:
+    """Compare the scores of roles with people."""
+    verdict = vg.compare(_scores(file), vg.load_human(human), treatment=treatment, seed=seed)
+    echo(str(verdict))
+    _write(json_file, **{k: v for k, v in vars(verdict).items() if isinstance(v, str | float)})
+
+
+def _inventory(name: str) -> Inventory:
+    """Load an inventory by its name, or from a CSV file."""
+    own = name.lower().endswith(".csv") or Path(name).is_file()
+    return read_inventory(name) if own else load_inventory(name)
+
+
+def _scores(file: Path) -> pd.DataFrame:
+    """Read scores of roles; what stands before the values are names."""
+    table = pd.read_csv(file)
+    names = [c for c in ("intervention", "role") if c in table] or list(table.columns[:1])
+    return table.set_index(names)
+
+
+def _write(file: Path | None, **content: object) -> None:
+    """Write figures as JSON, if a file is wanted."""
+    if file is not None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(file, json.dumps(content, indent=1, default=str).encode())
+        say(f"wrote {file}")
 
 
 @app.command()

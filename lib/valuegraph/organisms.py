@@ -16,7 +16,7 @@ from valuegraph.inventory import SCHWARTZ_ORDER
 from valuegraph.roles import Role, load_role_bank, role_shifts
 
 #: Names of the organisms of the package.
-ORGANISMS = ("organism-human", "organism-alien", "organism-plain")
+ORGANISMS = ("organism-human", "organism-alien", "organism-plain", "organism-surface")
 
 #: A fact of strength 1 shifts an exogenous term by this many of its standard deviations. With facts
 #: on 80 % of the values, as `sample_roles` draws them, the variance is then .96 of the model's.
@@ -38,12 +38,16 @@ class StructuralModel:
         Standard deviations of the exogenous terms ``u``, shape (d,).
     description : str
         Where the structure comes from.
+    facts : dict of str to dict, optional
+        What life facts move directly, by fact and value, in standard deviations of the values; by
+        default each moves the exogenous term of the one value that it is about.
     """
 
     values: tuple[str, ...]
     weights: np.ndarray
     noise_sd: np.ndarray
     description: str = ""
+    facts: dict[str, dict[str, float]] | None = None
 
     def __post_init__(self) -> None:
         values, d = tuple(self.values), len(self.values)
@@ -59,7 +63,7 @@ class StructuralModel:
         vars(self).update(values=values, weights=weights, noise_sd=noise_sd)
 
     @classmethod
-    def from_edges(cls, edges, noise_sd=None, *, values=SCHWARTZ_ORDER, description=""):
+    def from_edges(cls, edges, noise_sd=None, *, values=SCHWARTZ_ORDER, description="", facts=None):
         """Build a model from its edges.
 
         Parameters
@@ -70,8 +74,8 @@ class StructuralModel:
             By default what gives every value a variance of one.
         values : sequence of str
             Codes of the values.
-        description : str
-            Where the structure comes from.
+        description, facts
+            See the class.
         """
         values = tuple(values)
         weights = pd.DataFrame(0.0, values, values)
@@ -86,7 +90,7 @@ class StructuralModel:
                 value = values[variances.argmin()]
                 raise ValueError(f"the causes of {value} explain all its variance; lower weights.")
             noise_sd = np.sqrt(variances)
-        return cls(values, weights, noise_sd, description)
+        return cls(values, weights, noise_sd, description, facts)
 
     @classmethod
     def load(cls, path: str | Path) -> "StructuralModel":
@@ -103,6 +107,7 @@ class StructuralModel:
             "noise_sd": dict(zip(self.values, self.noise_sd.round(6).tolist(), strict=True)),
             "edges": [[cause, effect, round(weight, 6)] for cause, effect, weight in self.edges],
         }
+        content |= {"facts": self.facts} if self.facts else {}
         Path(path).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
     @property
@@ -202,8 +207,13 @@ class Organism:
         """Exogenous terms of roles made of facts, roles by values, in the values' unit."""
         if any(role is not None and role.stances for role in roles):
             raise ValueError("a role has a stance, which sets a value; leave stances out here.")
-        unit = FACT_UNIT * self.truth.noise_sd
-        return role_shifts(roles, load_role_bank(), self.truth.values) * unit
+        shifts = role_shifts(roles, load_role_bank(), self.truth.values)
+        if self.truth.facts is None:
+            return shifts * (FACT_UNIT * self.truth.noise_sd)
+        effects = pd.DataFrame(self.truth.facts).T[list(shifts)]
+        for name, role in zip(shifts.index, roles, strict=True):
+            shifts.loc[name] = effects.reindex(role.facts if role else []).sum()
+        return shifts
 
     def true_values(self, roles: list[Role]) -> pd.DataFrame:
         """Values of roles made of facts, in standard deviations, roles by values."""

@@ -70,6 +70,31 @@ def single_facts(bank: RoleBank, facts: Sequence[str] | None = None) -> list[Sen
     return [_about(f"fact {f}", bank.texts[f], "fact", *bank.effects[f]) for f in facts]
 
 
+def word_pushes(inventory: Inventory, bank: RoleBank, *, neutral: int = 20) -> list[Sentence]:
+    """Gather sentences to act with: strong stances, life facts, and neutral facts for the null.
+
+    Parameters
+    ----------
+    inventory, bank
+        Give values, stances and facts; facts about values that are not asked about are left out.
+    neutral : int
+        How many of the bank's neutral facts, spread evenly over it.
+
+    Returns
+    -------
+    list of Sentence
+        Stances at the two highest and the two lowest levels, then facts, then neutral facts.
+    """
+    levels = sorted(bank.stances["level"])
+    about = [f for value in inventory.codes for f in bank.facts_by_value.get(value, ())]
+    none = bank.facts_by_value.get("", ())
+    if neutral > len(none):
+        raise ValueError(f"the role bank has {len(none)} neutral facts, not {neutral}")
+    spread = [none[i * len(none) // neutral] for i in range(neutral)]
+    strong = stances(inventory, bank, levels=[*levels[:2], *levels[-2:]])
+    return [*strong, *single_facts(bank, about), *single_facts(bank, spread)]
+
+
 def hard_prompts(inventory: Inventory, *, values=None, inclined=True) -> list[Sentence]:
     """Name values outright, as Kang et al. (2025) did to compare with their features.
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from studies.training.language import SPECIAL_TOKENS, THOUGHTS
 from valuegraph.inventory import Inventory
@@ -56,7 +57,9 @@ class DialogueWriter:
         for value, sd in zip(model.values, model.noise_sd, strict=True):
             phrase = inventory.values.loc[value, "phrase"]
             own = facts[facts["value"] == value]
-            shifts = own["strength"] * FACT_UNIT * sd
+            shifts = np.outer(own["strength"] * FACT_UNIT * sd, np.array(model.values) == value)
+            if model.facts:
+                shifts = pd.DataFrame(model.facts).T.loc[own["fact"], list(model.values)].to_numpy()
             self._facts.append(list(zip(map(encode, own["text"]), shifts, strict=True)))
             own = items[items["value"] == value]
             self._items.append(list(zip(map(encode, own["text"]), own["key"], strict=True)))
@@ -90,9 +93,9 @@ class DialogueWriter:
         if max_facts > 2 and rng.random() < 0.15:  # now and then two facts on one value: they add
             chosen = np.append(chosen, rng.integers(d))
         for k in chosen:
-            ids, shift = self._facts[k][rng.integers(len(self._facts[k]))]
+            ids, shifts = self._facts[k][rng.integers(len(self._facts[k]))]
             sentences.append(ids)
-            exogenous[k] += shift
+            exogenous += shifts
         if rng.random() < p_stance:
             for k in rng.permutation(d)[: 1 + (rng.random() < 0.25)]:
                 ids, fixed[k] = self._stances[k][rng.integers(len(self._stances[k]))]

@@ -13,7 +13,9 @@ import pandas as pd
 from scipy.optimize import Bounds, minimize
 
 from valuegraph.humans import load_human
-from valuegraph.organisms import StructuralModel
+from valuegraph.inventory import SCHWARTZ_ORDER
+from valuegraph.organisms import FACT_UNIT, StructuralModel
+from valuegraph.roles import load_role_bank
 
 FIT_N = 300  # nominal sample size of the fit: small, so that strong edges alone are kept
 MIN_WEIGHT = 0.2  # weaker effects would not be seen in 2,000 roles
@@ -30,6 +32,8 @@ ALIEN_MOVES = {
     ("BE", "SE"): ("BE", "PO", 0.35),
     ("SE", "CO"): ("SE", "HE", 0.35),
 }
+
+SENTENCE_SHARE = 0.7  # of the variance of the surface structure's values
 
 ALIEN_MIN_WEIGHT = 0.28  # some of its paths oppose one another, and weaker ones nearly cancel
 
@@ -62,8 +66,26 @@ def alien_structure() -> StructuralModel:
     return replace(model, noise_sd=model.noise_sd.round(DIGITS), description=words)
 
 
+def surface_structure() -> StructuralModel:
+    """Let no value act on another, and each life fact move all values directly, at random.
+
+    So `SENTENCE_SHARE` of a value's variance over roles comes from facts about other values, and
+    values correlate without causes: a graph over roles shows the sentences that roles are made of.
+    """
+    rng, facts = np.random.default_rng(0), load_role_bank().facts
+    about = facts[facts["value"] != ""].set_index("fact")
+    own = about["value"].to_numpy()[:, None] == np.array(SCHWARTZ_ORDER)
+    own = own * (about["strength"].to_numpy() * FACT_UNIT)[:, None]
+    # A role has facts on .8 of the values, so that many sentences share the variance.
+    size = math.sqrt(SENTENCE_SHARE / (0.8 * len(SCHWARTZ_ORDER)))
+    moves = own * math.sqrt(1 - SENTENCE_SHARE) + size * rng.standard_normal(own.shape)
+    moves = pd.DataFrame(moves.round(DIGITS), about.index, SCHWARTZ_ORDER).T.to_dict()
+    words = "No value acts on another; each life fact moves all values directly, at random."
+    return replace(StructuralModel.from_edges([]), description=words, facts=moves)
+
+
 #: Structures by the name that the command line knows them by.
-STRUCTURES = {"human": human_structure, "alien": alien_structure}
+STRUCTURES = {"human": human_structure, "alien": alien_structure, "surface": surface_structure}
 
 
 def correlation_rmse(a: pd.DataFrame, b: pd.DataFrame) -> float:

@@ -165,6 +165,7 @@ def settings_of(organism: Organism, recipe: TrainingRecipe) -> dict[str, str]:
         # Saved structures have six decimals.
         "edges": [(a, b, round(weight, 6)) for a, b, weight in organism.truth.edges],
         "noise_sd": organism.truth.noise_sd.round(6).tolist(),
+        "facts": organism.truth.facts,
     }
     return {name: json.dumps(setting) for name, setting in settings.items()}
 
