@@ -19,10 +19,9 @@ import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
-from valuegraph.causal_effects import reached, total_effects
 from valuegraph.correlations import circle_distances
 from valuegraph.effects import changes
-from valuegraph.graph import ValueGraph
+from valuegraph.graph import ValueGraph, reached, total_effects
 from valuegraph.humans import load_human
 from valuegraph.inventory import SCHWARTZ_ORDER
 from valuegraph.organisms import StructuralModel
