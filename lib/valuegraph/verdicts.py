@@ -15,8 +15,7 @@ from scipy.special import ndtri
 
 from valuegraph import correlations as of
 from valuegraph.discovery import check_scores, draw_correlations
-from valuegraph.human_band import halves_of, human_band, split_half
-from valuegraph.humans import HumanReference, load_human
+from valuegraph.humans import HumanReference, halves_of, human_band, load_human, split_half
 from valuegraph.inventory import SCHWARTZ_ORDER
 from valuegraph.pc import skeletons
 
