@@ -6,7 +6,6 @@ on whole matrices, so that nothing depends on the order of the variables.
 """
 
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 from itertools import combinations
 
 import numpy as np
@@ -178,18 +177,12 @@ def neighbour_sets(skeleton: np.ndarray, size: int) -> Iterator[tuple[np.ndarray
     degree = skeleton.sum(axis=2)
     for k in range(size, int(degree.max(initial=0)) + 1):
         which, x = np.nonzero(degree == k)
-        choices = _subsets(k, size)
+        choices = np.array(list(combinations(range(k), size)), dtype=int)
         step = max(1, BLOCK // len(choices))
         for i in range(0, len(which), step):
             part, node = which[i : i + step], x[i : i + step]
             neighbours = np.nonzero(skeleton[part, node])[1].reshape(len(part), k)
             yield part, node, neighbours[:, choices]
-
-
-@lru_cache(maxsize=512)
-def _subsets(k: int, size: int) -> np.ndarray:
-    """Return all subsets of `size` of the numbers below `k`, shape ``(count, size)``."""
-    return np.array(list(combinations(range(k), size)), dtype=int)
 
 
 def with_first(z: np.ndarray, sets: np.ndarray) -> np.ndarray:
@@ -260,7 +253,8 @@ def orient(
     claims = (claims & ~backwards) | (skeleton & backwards.T)
     both = claims & turned(claims)
     adjacency, unresolved = meek_closure(skeleton & ~turned(claims & ~both), chains, both)
-    acyclic = without_cycles(adjacency)
+    directed = arrows(adjacency)
+    acyclic = adjacency | turned(directed & turned(reachable(directed)))
     conflicts = both.sum(axis=(-2, -1)) // 2 + unresolved
     return acyclic, {"conflicts": conflicts, "cycles": (acyclic & ~adjacency).sum(axis=(-2, -1))}
 
@@ -333,12 +327,6 @@ def reachable(directed: np.ndarray) -> np.ndarray:
         if (longer == directed).all():
             return longer
         directed = longer
-
-
-def without_cycles(adjacency: np.ndarray) -> np.ndarray:
-    """Return graphs in which every arrow on a directed cycle is made undirected."""
-    directed = arrows(adjacency)
-    return adjacency | turned(directed & turned(reachable(directed)))
 
 
 def open_triples(adjacency: np.ndarray) -> np.ndarray:
