@@ -45,9 +45,10 @@ def permuted(matrix: np.ndarray, reference: np.ndarray, *, draws: int, seed: int
 
 
 def as_correlation(covariance: np.ndarray) -> np.ndarray:
-    """Return covariances as correlations."""
+    """Return covariances as correlations; NaN for what does not vary."""
     sd = np.sqrt(np.einsum("...ii->...i", covariance))
-    return covariance / (sd[..., :, None] * sd[..., None, :])
+    with np.errstate(invalid="ignore"):
+        return covariance / (sd[..., :, None] * sd[..., None, :])
 
 
 def centred(correlation: np.ndarray) -> np.ndarray:

@@ -49,12 +49,6 @@ def resampled_covariance(data: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return np.where(constant[:, :, None] | constant[:, None, :], 0.0, covariance)
 
 
-def correlations(covariance: np.ndarray) -> np.ndarray:
-    """Correlations from covariances (..., k, k); NaN for what does not vary."""
-    sd = np.sqrt(np.diagonal(covariance, axis1=-2, axis2=-1))
-    return ratio(covariance, sd[..., :, None] * sd[..., None, :])
-
-
 def ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
     """Divide; NaN where the denominator is 0."""
     with np.errstate(divide="ignore", invalid="ignore"):
