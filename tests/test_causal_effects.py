@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from statsmodels.api import OLS, add_constant
 
-from valuegraph.graph import CIRCLE, ValueGraph, cpdag_of, reached, total_effects
+from valuegraph.graph import CIRCLE, ValueGraph, reached, total_effects
 
 VALUES = tuple("abcdef")
 
@@ -35,7 +35,7 @@ def test_on_the_true_graph_effects_are_true_and_outside_the_reach_they_are_zero(
 def test_least_and_largest_are_those_of_all_graphs_of_the_class():
     for seed in range(8):
         weights, _, covariance = random_model(seed)
-        graph = cpdag_of(weights != 0, VALUES)
+        graph = ValueGraph.from_adjacency(VALUES, weights != 0).cpdag()
         of_dags = []
         for turns in product((False, True), repeat=len(graph.undirected_edges)):
             adjacency = graph.adjacency.copy()
@@ -43,7 +43,7 @@ def test_least_and_largest_are_those_of_all_graphs_of_the_class():
                 edge = (VALUES.index(a), VALUES.index(b))
                 adjacency[edge if turn else edge[::-1]] = False
             try:
-                if cpdag_of(adjacency, VALUES) == graph:
+                if ValueGraph.from_adjacency(VALUES, adjacency).cpdag() == graph:
                     dag = ValueGraph.from_adjacency(VALUES, adjacency)
                     of_dags.append(total_effects(dag, covariance))
             except ValueError:  # a cycle
@@ -76,7 +76,7 @@ def test_reach_follows_arrows_and_open_edges():
 
 def test_what_cannot_be_told_is_refused():
     weights, _, covariance = random_model(0)
-    graph = cpdag_of(weights != 0, VALUES)
+    graph = ValueGraph.from_adjacency(VALUES, weights != 0).cpdag()
     hidden = ValueGraph(("a", "b"), [[0, CIRCLE], [CIRCLE, 0]])
     for message, arguments in {
         "without hidden causes": (hidden, covariance),

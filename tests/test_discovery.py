@@ -7,7 +7,7 @@ from causallearn.search.FCMBased.lingam import DirectLiNGAM
 from causallearn.search.ScoreBased.GES import ges
 
 from valuegraph.discovery import Correlations, discover, draw_correlations
-from valuegraph.graph import HEAD, TAIL, ValueGraph, cpdag_of
+from valuegraph.graph import HEAD, TAIL, ValueGraph
 from valuegraph.pc import reachable
 
 METHODS = ["pc", "pc-plain", "fci", "ges", "lingam"]
@@ -48,7 +48,7 @@ def test_with_endless_data_the_class_of_the_truth_is_found(method):
     for _ in range(5):
         weights = random_weights(rng, 6)
         found = discover(implied(weights, 10**6 if method == "ges" else 10**12), method=method)
-        assert found == cpdag_of(weights != 0, names_of(6))
+        assert found == ValueGraph.from_adjacency(names_of(6), weights != 0).cpdag()
 
 
 def test_with_endless_data_fci_claims_nothing_false_in_spite_of_hidden_causes():

@@ -147,10 +147,6 @@ class ValueGraph:
     circle_edges = _edges_of("o—o", "All ``a o-o b``: nothing is known but that there is an edge.")
     bidirected_edges = _edges_of("↔", "All ``a <-> b``: something hidden causes both.")
 
-    def codes(self) -> np.ndarray:
-        """Return the matrix that gadjid reads "from row to column": 1 for an arrow, else 2."""
-        return self.adjacency.astype(np.int8) + (self.adjacency & self.adjacency.T)
-
     def among(self, values: Sequence[str]) -> "ValueGraph":
         """Return the graph of some of the values, in this order; paths through others are lost."""
         for value in values:
@@ -166,8 +162,22 @@ class ValueGraph:
         return self.among(values)
 
     def cpdag(self) -> "ValueGraph":
-        """Return the equivalence class of this DAG; see :func:`cpdag_of`."""
-        return cpdag_of(self.adjacency, self.values)
+        """Return the equivalence class of this DAG: all that correlations can tell of it.
+
+        An arrow is kept if every DAG with the same conditional independences has it: those of
+        unshielded colliders, and what follows by Meek's rules.
+
+        References
+        ----------
+        Meek, C. (1995). Causal inference and causal explanation with background knowledge. UAI 11.
+        """
+        dag = self.adjacency
+        if len(self.directed_edges) < self.n_edges:
+            raise ValueError(f"a DAG has no arrows both ways, but has {self.undirected_edges[0]}")
+        # [x, y, z]: x -> y <- z with x and z apart.
+        colliders = open_triples(dag) & dag[:, :, None] & dag.T[None]
+        adjacency, _ = meek_closure(self.skeleton & ~colliders.any(axis=2).T)
+        return ValueGraph.from_adjacency(self.values, adjacency)
 
     @property
     def caption(self) -> str:
@@ -210,32 +220,6 @@ def marks_of(adjacency: np.ndarray) -> np.ndarray:
     """Return the marks of boolean adjacencies ``(..., d, d)``; both ways are two tails."""
     back = turned(adjacency)
     return np.where(adjacency & ~back, HEAD, np.where(back, TAIL, NONE)).astype(np.int8)
-
-
-def cpdag_of(dag_adjacency: np.ndarray, values: Sequence[str]) -> ValueGraph:
-    """Return the equivalence class of a causal graph: all that correlations can tell of it.
-
-    An arrow is kept if every DAG with the same conditional independences has it: those of
-    unshielded colliders, and what follows by Meek's rules.
-
-    Parameters
-    ----------
-    dag_adjacency : numpy.ndarray
-        Arrows of a DAG, shape ``(d, d)``: ``[cause, effect]``.
-    values : sequence of str
-        Names of the ``d`` values.
-
-    References
-    ----------
-    Meek, C. (1995). Causal inference and causal explanation with background knowledge. UAI 11.
-    """
-    dag = ValueGraph.from_adjacency(values, dag_adjacency)
-    if len(dag.directed_edges) < dag.n_edges:
-        raise ValueError(f"a DAG has no arrows both ways, but has {dag.undirected_edges[0]}")
-    # [x, y, z]: x -> y <- z with x and z apart.
-    colliders = open_triples(dag.adjacency) & dag.adjacency[:, :, None] & dag.adjacency.T[None]
-    adjacency, _ = meek_closure(dag.skeleton & ~colliders.any(axis=2).T)
-    return ValueGraph.from_adjacency(values, adjacency)
 
 
 def total_effects(
