@@ -158,9 +158,6 @@ def _complete(answers: pd.DataFrame, by: str) -> tuple[pd.DataFrame, pd.DataFram
     """Sort answers by role, format and item, each of which must be there once; also items."""
     check_answers(answers, by, single=("model", "intervention"))
     items = answers[["model", "value", "item", "key"]].drop_duplicates().sort_values("item")
-    odd = items["item"][items["item"].duplicated() | ~items["key"].isin((1, -1))]
-    if len(odd):
-        raise ValueError(f"item {odd.iloc[0]!r} has several values or keys, or no key of 1 or -1.")
     axes = ["role", "format", "item"]
     cells = pd.MultiIndex.from_product([sorted(set(answers[axis])) for axis in axes])
     if cells.levshape[0] < 3:
