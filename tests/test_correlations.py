@@ -24,8 +24,9 @@ def test_mantels_r_is_that_of_metrics_for_stacks_too():
 def test_permuted_labels_give_the_p_value_of_the_permutation_test():
     noise = pd.DataFrame(np.random.default_rng(0).standard_normal((40, 10)), columns=ESS.columns)
     for guess in (GSS, noise.corr()):
-        expected = permutation_test(mantel, ESS, guess, draws=99, seed=3).p_value
-        p = of.permuted(guess.to_numpy(), ESS.to_numpy(), draws=99, seed=3)
+        options = {"draws": 99, "seed": 3}
+        expected = permutation_test(mantel, ESS, guess, larger_is_closer=True, **options).p_value
+        p = of.permuted(guess.to_numpy(), ESS.to_numpy(), **options)
         assert p == expected
     assert of.permuted(np.eye(10), ESS.to_numpy(), draws=9, seed=0) == 1
 

@@ -67,13 +67,6 @@ class HumanReference:
         """Names of the variables, in the order of the frame."""
         return tuple(self.correlation.columns)
 
-    @property
-    def tiers(self) -> tuple[tuple[str, ...], ...]:
-        """Age and sex, where they are there, before the values: no value makes anybody older."""
-        exogenous = tuple(name for name in self.values if name not in SCHWARTZ_ORDER)
-        values = tuple(name for name in self.values if name in SCHWARTZ_ORDER)
-        return (exogenous, values) if exogenous else (values,)
-
     def __repr__(self) -> str:
         return f"<HumanReference {self.name!r}: {self.n} people; {self.about['population']}>"
 
