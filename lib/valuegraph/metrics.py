@@ -7,6 +7,7 @@ if there was nothing to find. For distances 0 is best, for all others 1.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import gadjid
 import numpy as np
@@ -16,7 +17,7 @@ from valuegraph.graph import ValueGraph
 from valuegraph.pc import arrows, meek_closure
 from valuegraph.tables import require_whole
 
-Edges = tuple[tuple[str, str], ...]
+_KINDS = ("agreed", "missing", "extra", "reversed", "undirected", "directed")
 
 
 def _aligned(truth: ValueGraph, guess: ValueGraph) -> tuple[np.ndarray, np.ndarray]:
@@ -108,8 +109,7 @@ def _is_cpdag(graph: ValueGraph) -> bool:
         return False
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class GraphComparison:
+class GraphComparison(SimpleNamespace):
     """What a guessed graph has in common with the true one.
 
     Attributes
@@ -124,24 +124,14 @@ class GraphComparison:
         Arrows of the guess whose edge has no direction in the truth.
     """
 
-    truth: ValueGraph
-    guess: ValueGraph
-    agreed: Edges
-    missing: Edges
-    extra: Edges
-    reversed: Edges
-    undirected: Edges
-    directed: Edges
-
     @property
     def counts(self) -> dict[str, int]:
         """Number of edges and arrows of both graphs, and of each kind of agreement."""
-        kinds = ("agreed", "missing", "extra", "reversed", "undirected", "directed")
         true, guessed = self.truth.directed_edges, self.guess.directed_edges
         counts = {"true_edges": self.truth.n_edges, "guessed_edges": self.guess.n_edges}
         counts |= {"true_arrows": len(true), "guessed_arrows": len(guessed)}
         counts["right_arrows"] = len(set(true) & set(guessed))
-        return counts | {kind: len(getattr(self, kind)) for kind in kinds}
+        return counts | {kind: len(getattr(self, kind)) for kind in _KINDS}
 
     def __repr__(self) -> str:
         counts = ", ".join(f"{k} {name.replace('_', ' ')}" for name, k in self.counts.items())
@@ -164,7 +154,7 @@ def compare_graphs(truth: ValueGraph, guess: ValueGraph) -> GraphComparison:
     name = truth.values.__getitem__
     pairs = {kind: sorted(np.argwhere(where).tolist(), key=sorted) for kind, where in kinds.items()}
     edges = {kind: tuple((name(i), name(j)) for i, j in where) for kind, where in pairs.items()}
-    return GraphComparison(truth, guess, **edges)
+    return GraphComparison(truth=truth, guess=guess, **edges)
 
 
 def mantel(truth: pd.DataFrame, guess: pd.DataFrame) -> float:
