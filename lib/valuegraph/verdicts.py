@@ -301,12 +301,10 @@ def compare_models(
     p_differ = float((1 + (exchanged <= r + 1e-12).sum()) / (1 + draws))
     halves = [split_half(halves_of(x, seed=seed), len(x)) for x in rows]
     v = _interval(float(np.arctanh(r)), float(error))
+    ceiling = float(np.prod([of.ceiling(half) for half in halves]))
     v |= {"first": names[0], "second": names[1], "n": len(rows[0]), "paired": paired}
-    v |= {"alpha": alpha, "p_shared": p_shared, "p_differ": p_differ}
-    v |= {
-        "exchanged": float(exchanged.mean()),
-        "ceiling": float(np.prod(list(map(of.ceiling, halves)))),
-    }
+    v |= {"alpha": alpha, "p_shared": p_shared, "p_differ": p_differ, "ceiling": ceiling}
+    v |= {"exchanged": float(exchanged.mean())}
     v |= {"split_half_first": halves[0], "split_half_second": halves[1]}
     kinds = ("cannot tell", "different", "alike", "alike, not the same")
     v["verdict"] = kinds[2 * (p_shared < alpha) + (p_differ < alpha)]
