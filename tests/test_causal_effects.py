@@ -32,7 +32,7 @@ def test_on_the_true_graph_effects_are_true_and_outside_the_reach_they_are_zero(
         assert (reached(graph) | np.eye(6, dtype=bool)).to_numpy()[abs(total) > 1e-9].all()
 
 
-def test_least_and_largest_are_those_of_all_graphs_of_the_class():
+def test_open_effects_lie_among_those_of_all_graphs_of_the_class():
     for seed in range(8):
         weights, _, covariance = random_model(seed)
         graph = ValueGraph.from_adjacency(VALUES, weights != 0).cpdag()
@@ -48,10 +48,10 @@ def test_least_and_largest_are_those_of_all_graphs_of_the_class():
                     of_dags.append(total_effects(dag, covariance))
             except ValueError:  # a cycle
                 continue
-        low, mean, high = (total_effects(graph, covariance, over=o) for o in ("min", "mean", "max"))
-        assert np.allclose(low, np.min(of_dags, axis=0))
-        assert np.allclose(high, np.max(of_dags, axis=0))
-        assert ((low <= mean + 1e-12) & (mean <= high + 1e-12)).all(axis=None)
+        mean, low, high = total_effects(graph, covariance), *np.quantile(of_dags, [0, 1], axis=0)
+        assert ((low <= mean + 1e-9) & (mean <= high + 1e-9)).all(axis=None)
+        told = np.isclose(low, high)
+        assert told.any() and np.allclose(mean.to_numpy()[told], low[told])
         assert np.allclose(np.diag(mean), 1)
 
 
@@ -86,5 +86,3 @@ def test_what_cannot_be_told_is_refused():
     }.items():
         with pytest.raises(ValueError, match=message):
             total_effects(*arguments)
-    with pytest.raises(ValueError, match="unknown choice 'median'"):
-        total_effects(graph, covariance, over="median")

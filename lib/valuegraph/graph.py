@@ -222,10 +222,11 @@ def marks_of(adjacency: np.ndarray) -> np.ndarray:
     return np.where(adjacency & ~back, HEAD, np.where(back, TAIL, NONE)).astype(np.int8)
 
 
-def total_effects(
-    graph: ValueGraph, covariance: pd.DataFrame, *, over: str = "mean"
-) -> pd.DataFrame:
+def total_effects(graph: ValueGraph, covariance: pd.DataFrame) -> pd.DataFrame:
     """Return the effect of every value on every other, as far as a graph can tell.
+
+    Where it leaves open which values are parents of a cause, the effect is the mean over all sets
+    of parents that the cause may have.
 
     Parameters
     ----------
@@ -233,9 +234,6 @@ def total_effects(
         A graph without hidden common causes.
     covariance : pandas.DataFrame
         Covariances of the same values, or correlations: then effects are in standard deviations.
-    over : str
-        ``"mean"``, ``"min"`` or ``"max"`` of the possible effects, one for each set of parents that
-        the cause may have.
 
     Returns
     -------
@@ -248,8 +246,6 @@ def total_effects(
     Maathuis, M. H., Kalisch, M., Bühlmann, P. (2009). Estimating high-dimensional intervention
     effects from observational data. Annals of Statistics 37, 3133-3164.
     """
-    if over not in ("mean", "min", "max"):
-        raise ValueError(f"unknown choice {over!r} of effects; there are mean, min and max")
     if (graph.marks == CIRCLE).any() or graph.bidirected_edges:
         raise ValueError("effects need a graph without hidden causes; use method 'pc' or 'lingam'")
     names = list(graph.values)
@@ -266,7 +262,7 @@ def total_effects(
             slopes = np.linalg.solve(matrix[np.ix_(held, held)], matrix[held])[0]
             slopes[held] = np.eye(len(held))[0]  # exactly, not by rounding
             possible.append(slopes)
-        effects[cause] = getattr(np, over)(possible, axis=0)
+        effects[cause] = np.mean(possible, axis=0)
     return pd.DataFrame(effects, names, names).rename_axis(index="cause", columns="effect")
 
 
