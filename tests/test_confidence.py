@@ -29,7 +29,7 @@ def test_frequencies_are_those_of_single_searches(scores, method):
     for seed in np.random.SeedSequence(4).spawn(2)[0].spawn(20):
         drawn = ordered.iloc[np.random.default_rng(seed).integers(150, size=150)]
         graph = discover(drawn.reset_index(drop=True), null_draws=0, **options)
-        graph = graph.reordered(scores.columns)
+        graph = graph.among(scores.columns)
         edges += graph.skeleton
         arrows += graph.adjacency & ~graph.adjacency.T
     assert np.allclose(found.adjacencies, edges / 20)

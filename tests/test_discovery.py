@@ -111,7 +111,7 @@ def test_nothing_causes_what_is_in_an_earlier_tier(method, scores):
     early, late = list(scores)[:3], list(scores)[3:]
     found = discover(scores, method=method, alpha=0.1, tiers=[early], null_draws=0)
     assert found.info["tiers"] == (tuple(early),)
-    at_late = found.reordered([*early, *late]).marks[:3, 3:]
+    at_late = found.among([*early, *late]).marks[:3, 3:]
     assert set(np.unique(at_late)) == {0, HEAD}
 
 

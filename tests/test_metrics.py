@@ -40,7 +40,7 @@ def test_figures_of_a_pair_counted_by_hand():
     truth, guess = np.zeros((2, 5, 5), dtype=int)
     truth[0, 1] = truth[1, 2] = truth[2, 3] = truth[3, 2] = truth[3, 4] = 1
     guess[0, 1] = guess[2, 1] = guess[2, 3] = guess[0, 4] = guess[4, 0] = 1
-    truth, guess = of("abcde", truth), of("abcde", guess).reordered("edcba")
+    truth, guess = of("abcde", truth), of("abcde", guess).among("edcba")
     assert shd(truth, guess) == 4
     assert [f(truth, guess) for f in SHARES] == [3 / 4, 3 / 4, 3 / 4, 1 / 3, 1 / 3]
     result = compare_graphs(truth, guess)
@@ -69,7 +69,7 @@ def test_a_graph_agrees_with_itself_in_any_order_of_values(metric):
     for _ in range(8):
         truth, guess = random_dag(rng).cpdag(), random_dag(rng).cpdag()
         assert metric(truth, truth) == (1 if metric in SHARES else 0)
-        other = guess.reordered(rng.permutation(guess.values).tolist())
+        other = guess.among(rng.permutation(guess.values).tolist())
         assert metric(truth, other) == metric(truth, guess)
 
 

@@ -6,8 +6,8 @@ if there was nothing to find. Of `shd` 0 is best, of all others 1.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from types import SimpleNamespace
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -24,7 +24,7 @@ def _aligned(truth: ValueGraph, guess: ValueGraph) -> tuple[np.ndarray, np.ndarr
     odd = sorted(set(truth.values) ^ set(guess.values))
     if odd:
         raise ValueError(f"compare graphs over the same values; only one has {', '.join(odd)}")
-    return truth.adjacency, guess.reordered(truth.values).adjacency
+    return truth.adjacency, guess.among(truth.values).adjacency
 
 
 def _share(part: np.ndarray, whole: np.ndarray) -> float:
@@ -149,8 +149,7 @@ def mantel(truth: pd.DataFrame, guess: pd.DataFrame) -> float:
     return float(np.corrcoef(a, b)[0, 1])
 
 
-@dataclass(frozen=True)
-class PermutationTest:
+class PermutationTest(NamedTuple):
     """Whether a metric does better than with permuted labels.
 
     Attributes
@@ -161,14 +160,11 @@ class PermutationTest:
         (1 + labellings at least as close) / (1 + labellings tried).
     null_mean : float
         Mean of the metric over permuted labels: what the structure alone gives.
-    draws : int
-        Number of labellings tried.
     """
 
     value: float
     p_value: float
     null_mean: float
-    draws: int
 
 
 def permutation_test(
@@ -208,4 +204,4 @@ def permutation_test(
     # The slack lets labellings that change nothing count as equal in spite of rounding.
     as_close = ~(sign * np.array(null) < sign * value - 1e-12)
     p_value = float((1 + as_close.sum()) / (1 + draws))
-    return PermutationTest(value, p_value, float(np.nanmean(null)), draws)
+    return PermutationTest(value, p_value, float(np.nanmean(null)))
