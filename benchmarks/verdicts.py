@@ -35,8 +35,13 @@ from scipy.special import ndtri
 import valuegraph as vg
 from valuegraph.correlations import pattern
 from valuegraph.discovery import draw_correlations
-from valuegraph.human_band import MARGIN, human_band
-from valuegraph.humans import HumanReference, load_human_countries, pool_countries
+from valuegraph.humans import (
+    MARGIN,
+    HumanReference,
+    human_band,
+    load_human_countries,
+    pool_countries,
+)
 from valuegraph.inventory import SCHWARTZ_ORDER
 
 SIZES = (50, 100, 200, 300, 500, 1000, 2000)

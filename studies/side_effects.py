@@ -19,10 +19,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
-from valuegraph.causal_effects import reached, total_effects
-from valuegraph.correlations import circle_distances
 from valuegraph.effects import changes
-from valuegraph.graph import ValueGraph
+from valuegraph.graph import ValueGraph, reached, total_effects
 from valuegraph.humans import load_human
 from valuegraph.inventory import SCHWARTZ_ORDER
 from valuegraph.organisms import StructuralModel
@@ -85,7 +83,9 @@ def by_partial_correlations(scores: pd.DataFrame) -> Predictor:
 
 def by_circle(values: Sequence[str] = SCHWARTZ_ORDER) -> Predictor:
     """Predict by distance on Schwartz's circle: one weight for each distance that occurs."""
-    apart = circle_distances(values).to_numpy()
+    place = np.array([SCHWARTZ_ORDER.index(value) for value in values])
+    apart = abs(np.subtract.outer(place, place))
+    apart = np.minimum(apart, 10 - apart)
     return Predictor(tuple(values), np.stack([apart == k for k in np.unique(apart[apart > 0])]))
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from valuegraph.answers import NO_INTERVENTION
-from valuegraph.graph import ValueGraph, cpdag_of
+from valuegraph.graph import ValueGraph
 from valuegraph.interventions import Sentence
 
 
@@ -33,7 +33,7 @@ class SimulatedModel:
     @property
     def cpdag(self) -> ValueGraph:
         """All that correlations can tell of the graph."""
-        return cpdag_of(self.adjacency, self.values)
+        return ValueGraph.from_adjacency(self.values, self.adjacency).cpdag()
 
     def without_effects(self) -> "SimulatedModel":
         """Return the model in which no value acts on another."""

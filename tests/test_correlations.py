@@ -1,4 +1,4 @@
-"""Correlation matrices: agreement with scipy and with rows, identities, what is refused."""
+"""Correlation matrices: agreement with scipy and with rows, identities."""
 
 import numpy as np
 import pandas as pd
@@ -7,27 +7,10 @@ from scipy import stats
 
 from valuegraph import correlations as of
 from valuegraph.humans import load_human
-from valuegraph.inventory import SCHWARTZ_ORDER
 from valuegraph.metrics import mantel, permutation_test
 
 ESS, GSS = (load_human(name).correlation for name in ("ess11", "gss2012"))
 STACK = np.stack([GSS, ESS])
-
-
-def test_circular_fit_is_somers_d():
-    pairs = np.triu_indices(10, 1)
-    distance, r = of.circle_distances().to_numpy()[pairs], ESS.to_numpy()[pairs]
-    fit = of.circular_fit(of.circle_distances(), ESS)
-    assert fit == pytest.approx(stats.somersd(distance, -r).statistic) and fit > 0.6
-    turned = ESS.columns[::-1]
-    assert of.circular_fit(of.circle_distances(turned), ESS) == pytest.approx(fit)
-
-
-def test_a_perfect_circle_fits_perfectly_and_its_reverse_not_at_all():
-    circle = of.circle_distances()
-    assert circle.loc["SE", ["CO", "PO", "SD"]].tolist() == [1, 1, 5]
-    assert of.circular_fit(circle, 1 - circle / 5) == 1
-    assert of.circular_fit(circle, circle / 5) == -1
 
 
 def test_mantels_r_is_that_of_metrics_for_stacks_too():
@@ -41,8 +24,9 @@ def test_mantels_r_is_that_of_metrics_for_stacks_too():
 def test_permuted_labels_give_the_p_value_of_the_permutation_test():
     noise = pd.DataFrame(np.random.default_rng(0).standard_normal((40, 10)), columns=ESS.columns)
     for guess in (GSS, noise.corr()):
-        expected = permutation_test(mantel, ESS, guess, draws=99, seed=3).p_value
-        p = of.permuted(guess.to_numpy(), ESS.to_numpy(), draws=99, seed=3)
+        options = {"draws": 99, "seed": 3}
+        expected = permutation_test(mantel, ESS, guess, larger_is_closer=True, **options).p_value
+        p = of.permuted(guess.to_numpy(), ESS.to_numpy(), **options)
         assert p == expected
     assert of.permuted(np.eye(10), ESS.to_numpy(), draws=9, seed=0) == 1
 
@@ -82,12 +66,3 @@ def test_stepping_up_and_down_again_changes_nothing():
     assert of.stepped_up(0.6, 2) == pytest.approx(0.75)
     assert of.stepped_up(of.stepped_up(0.6, 3), 1 / 3) == pytest.approx(0.6)
     assert of.ceiling(-0.2) == 0 and of.ceiling(1.0) == 1
-
-
-def test_what_makes_no_sense_is_refused():
-    with pytest.raises(ValueError, match="Empathy have no place on the circle"):
-        of.circle_distances(["SE", "Empathy"])
-    with pytest.raises(ValueError, match="equally distant"):
-        of.circular_fit(ESS * 0, ESS)
-    with pytest.raises(ValueError, match="need the same values"):
-        of.circular_fit(of.circle_distances(SCHWARTZ_ORDER[:4]), ESS)

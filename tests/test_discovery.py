@@ -7,7 +7,7 @@ from causallearn.search.FCMBased.lingam import DirectLiNGAM
 from causallearn.search.ScoreBased.GES import ges
 
 from valuegraph.discovery import Correlations, discover, draw_correlations
-from valuegraph.graph import HEAD, TAIL, ValueGraph, cpdag_of
+from valuegraph.graph import HEAD, TAIL, ValueGraph
 from valuegraph.pc import reachable
 
 METHODS = ["pc", "pc-plain", "fci", "ges", "lingam"]
@@ -48,7 +48,7 @@ def test_with_endless_data_the_class_of_the_truth_is_found(method):
     for _ in range(5):
         weights = random_weights(rng, 6)
         found = discover(implied(weights, 10**6 if method == "ges" else 10**12), method=method)
-        assert found == cpdag_of(weights != 0, names_of(6))
+        assert found == ValueGraph.from_adjacency(names_of(6), weights != 0).cpdag()
 
 
 def test_with_endless_data_fci_claims_nothing_false_in_spite_of_hidden_causes():
@@ -111,7 +111,7 @@ def test_nothing_causes_what_is_in_an_earlier_tier(method, scores):
     early, late = list(scores)[:3], list(scores)[3:]
     found = discover(scores, method=method, alpha=0.1, tiers=[early], null_draws=0)
     assert found.info["tiers"] == (tuple(early),)
-    at_late = found.reordered([*early, *late]).marks[:3, 3:]
+    at_late = found.among([*early, *late]).marks[:3, 3:]
     assert set(np.unique(at_late)) == {0, HEAD}
 
 

@@ -7,8 +7,16 @@ from scipy import stats
 
 from valuegraph.correlations import ceiling, pattern
 from valuegraph.discovery import draw_correlations
-from valuegraph.human_band import MARGIN, HumanBand, halves_of, human_band, split_half
-from valuegraph.humans import load_human, load_human_countries, pool_countries
+from valuegraph.humans import (
+    MARGIN,
+    HumanBand,
+    halves_of,
+    human_band,
+    load_human,
+    load_human_countries,
+    pool_countries,
+    split_half,
+)
 from valuegraph.metrics import mantel
 
 COUNTRIES = load_human_countries()

@@ -1,32 +1,25 @@
-"""Metrics: agreement with definitions and with gadjid, identities, p-values."""
+"""Metrics: agreement with definitions, identities, p-values."""
 
 import itertools
 
-import gadjid
-import networkx as nx
 import numpy as np
 import pandas as pd
 import pytest
 
 from valuegraph.graph import CIRCLE, ValueGraph
 from valuegraph.metrics import (
-    ancestor_aid,
     arrow_precision,
     arrow_recall,
     compare_graphs,
     mantel,
-    oset_aid,
-    parent_aid,
     permutation_test,
     shd,
-    sid,
     skeleton_f1,
     skeleton_precision,
     skeleton_recall,
 )
 
 SHARES = [skeleton_precision, skeleton_recall, skeleton_f1, arrow_precision, arrow_recall]
-AIDS = [parent_aid, ancestor_aid, oset_aid]
 
 
 def random_dag(rng, d=6, share=0.4):
@@ -40,7 +33,6 @@ def of(values, adjacency):
 
 
 CHAIN = of("abc", [[0, 1, 0], [0, 0, 1], [0, 0, 0]])
-BACK = of("abc", [[0, 0, 0], [1, 0, 0], [0, 1, 0]])
 
 
 def test_figures_of_a_pair_counted_by_hand():
@@ -48,7 +40,7 @@ def test_figures_of_a_pair_counted_by_hand():
     truth, guess = np.zeros((2, 5, 5), dtype=int)
     truth[0, 1] = truth[1, 2] = truth[2, 3] = truth[3, 2] = truth[3, 4] = 1
     guess[0, 1] = guess[2, 1] = guess[2, 3] = guess[0, 4] = guess[4, 0] = 1
-    truth, guess = of("abcde", truth), of("abcde", guess).reordered("edcba")
+    truth, guess = of("abcde", truth), of("abcde", guess).among("edcba")
     assert shd(truth, guess) == 4
     assert [f(truth, guess) for f in SHARES] == [3 / 4, 3 / 4, 3 / 4, 1 / 3, 1 / 3]
     result = compare_graphs(truth, guess)
@@ -71,71 +63,26 @@ def test_edges_that_may_be_hidden_causes_count_as_edges_without_direction():
     assert shd(of("ab", [[0, 1], [1, 0]]), pag) == 0 and shd(of("ab", [[0, 1], [0, 0]]), pag) == 1
 
 
-@pytest.mark.parametrize("metric", [shd, *SHARES, *AIDS])
+@pytest.mark.parametrize("metric", [shd, *SHARES])
 def test_a_graph_agrees_with_itself_in_any_order_of_values(metric):
     rng = np.random.default_rng(2)
     for _ in range(8):
         truth, guess = random_dag(rng).cpdag(), random_dag(rng).cpdag()
         assert metric(truth, truth) == (1 if metric in SHARES else 0)
-        other = guess.reordered(rng.permutation(guess.values).tolist())
+        other = guess.among(rng.permutation(guess.values).tolist())
         assert metric(truth, other) == metric(truth, guess)
 
 
-def test_shd_and_the_kinds_of_edges_agree_with_gadjid():
+def test_shd_counts_the_pairs_whose_edges_differ():
     rng = np.random.default_rng(3)
     for _ in range(20):
         truth, guess = random_dag(rng).cpdag(), random_dag(rng).cpdag()
         counts = compare_graphs(truth, guess).counts
         differing = counts["true_edges"] + counts["extra"] - counts["agreed"]
-        assert shd(truth, guess) == gadjid.shd(truth.codes(), guess.codes())[1] == differing
+        assert shd(truth, guess) == differing
 
 
-def is_wrong(truth, guess, a, b):
-    """Whether the parents of `a` in the guess give a wrong effect on `b` (Peters & Buehlmann)."""
-    parents = set(guess.predecessors(a))
-    descendants = nx.descendants(truth, a)
-    if b in parents:  # the guess says that there is no effect
-        return b in descendants
-    # Parents adjust rightly if none lies on a causal path or behind it, and they block the rest.
-    onto_b = nx.ancestors(truth, b) | {b}
-    forbidden = {x for node in descendants & onto_b for x in {node} | nx.descendants(truth, node)}
-    if parents & forbidden:
-        return True
-    without = truth.copy()
-    without.remove_edges_from([(a, child) for child in truth.successors(a) if child in onto_b])
-    return not nx.is_d_separator(without, {a}, {b}, parents)
-
-
-def test_sid_agrees_with_its_definition_on_networkx():
-    rng = np.random.default_rng(0)
-    for _ in range(20):
-        truth, guess = random_dag(rng), random_dag(rng)
-        graphs = [nx.DiGraph(dag.directed_edges) for dag in (truth, guess)]
-        for graph in graphs:
-            graph.add_nodes_from(truth.values)
-        pairs = list(itertools.permutations(truth.values, 2))
-        expected = sum(is_wrong(*graphs, a, b) for a, b in pairs) / len(pairs)
-        assert sid(truth, guess) == pytest.approx(expected) == parent_aid(truth, guess)
-
-
-def test_a_reversed_chain_is_wrong_about_all_and_a_full_order_is_forgiven():
-    full = of("abc", [[0, 1, 1], [0, 0, 1], [0, 0, 0]])
-    assert sid(CHAIN, BACK) == 1
-    assert [f(CHAIN, full) for f in AIDS] == [0, 0, 0]
-
-
-def test_only_dags_and_their_classes_are_truths():
-    rng = np.random.default_rng(4)
-    guess = random_dag(rng, d=7)
-    for _ in range(40):
-        assert 0 <= parent_aid(random_dag(rng, d=7, share=rng.random()).cpdag(), guess) <= 1
-    half = of("abc", [[0, 1, 0], [0, 0, 1], [0, 1, 0]])  # Meek's first rule would direct b - c
-    square = np.roll(np.eye(4), 1, axis=0) + np.roll(np.eye(4), -1, axis=0)  # hides a collider
-    for odd in (half, of("abcd", square), of("a", [[0]])):
-        with pytest.raises(ValueError, match="must be a DAG or its CPDAG"):
-            parent_aid(odd, odd)
-    with pytest.raises(ValueError, match="SID needs DAGs"):
-        sid(CHAIN, CHAIN.cpdag())
+def test_graphs_over_other_values_are_refused():
     with pytest.raises(ValueError, match="only one has c, z"):
         shd(CHAIN, of("abz", np.zeros((3, 3))))
 
@@ -163,21 +110,19 @@ def test_p_values_agree_with_all_permutations():
         shd(truth, ValueGraph(guess.values, guess.marks[np.ix_(order, order)]))
         for order in itertools.permutations(range(4))
     ]
-    test = permutation_test(shd, truth, guess, draws=3000)
+    test = permutation_test(shd, truth, guess, larger_is_closer=False, draws=3000)
     assert test.p_value == pytest.approx(np.mean(np.array(every) <= test.value), abs=0.03)
     assert test.null_mean == pytest.approx(np.mean(every), abs=0.05)
 
 
-def test_a_metric_of_ones_own_has_to_tell_its_direction():
+def test_a_metric_of_ones_own_may_be_tested():
     rng = np.random.default_rng(6)
     a = pd.DataFrame(np.corrcoef(rng.normal(size=(6, 40))), [*"abcdef"], [*"abcdef"])
-    assert permutation_test(mantel, a, a, draws=99).p_value == 0.01
+    assert permutation_test(mantel, a, a, larger_is_closer=True, draws=99).p_value == 0.01
 
     def rmse(truth, guess):
         return float(np.sqrt(((truth - guess) ** 2).to_numpy().mean()))
 
     assert permutation_test(rmse, a, a, draws=99, larger_is_closer=False).p_value == 0.01
-    with pytest.raises(ValueError, match="larger_is_closer=True or False"):
-        permutation_test(rmse, a, a)
     with pytest.raises(ValueError, match="draws is 0"):
-        permutation_test(mantel, a, a, draws=0)
+        permutation_test(mantel, a, a, larger_is_closer=True, draws=0)

@@ -9,7 +9,7 @@ from causallearn.utils.cit import CIT
 from causallearn.utils.PCUtils.SkeletonDiscovery import skeleton_discovery
 from scipy.stats import norm
 
-from valuegraph.graph import cpdag_of
+from valuegraph.graph import ValueGraph
 from valuegraph.pc import (
     critical_correlation,
     open_triples,
@@ -71,7 +71,8 @@ def test_where_tests_never_err_the_class_is_found(plain):
     for _ in range(30):
         weights = random_weights(rng, 6)
         found, counts = pc(implied(weights)[None], 1e12, 0.01, no_tiers(6), plain=plain)
-        assert (found[0] == cpdag_of(weights != 0, list("abcdef")).adjacency).all()
+        truth = ValueGraph.from_adjacency(list("abcdef"), weights != 0)
+        assert (found[0] == truth.cpdag().adjacency).all()
         assert counts["conflicts"][0] == counts["cycles"][0] == 0
 
 
@@ -146,7 +147,8 @@ def test_with_tiers_the_result_is_the_union_of_all_models_that_respect_them():
                 other[(j, i) if flip else (i, j)] = True
             if np.diag(reachable(other)).any() or (other & (tier[:, None] > tier)).any():
                 continue
-            if cpdag_of(other, names) == cpdag_of(dag, names):
+            turned = ValueGraph.from_adjacency(names, other)
+            if turned.cpdag() == ValueGraph.from_adjacency(names, dag).cpdag():
                 union |= other
         found, _ = pc(implied(weights)[None], 1e12, 0.01, tier)
         assert (found[0] == union).all()

@@ -7,8 +7,7 @@ import pytest
 from studies import side_effects as by
 from studies.side_effects import CEILING, Predictor, predict_side_effects
 from valuegraph.answers import NO_INTERVENTION
-from valuegraph.causal_effects import reached
-from valuegraph.graph import ValueGraph
+from valuegraph.graph import ValueGraph, reached
 from valuegraph.organisms import load_truth
 
 TRUTH = load_truth("organism-alien")

@@ -7,8 +7,7 @@ import pandas as pd
 import pytest
 
 from valuegraph.discovery import Correlations, discover
-from valuegraph.human_band import human_band
-from valuegraph.humans import load_human, load_human_countries
+from valuegraph.humans import human_band, load_human, load_human_countries
 from valuegraph.inventory import SCHWARTZ_ORDER
 from valuegraph.metrics import mantel
 from valuegraph.organisms import load_truth

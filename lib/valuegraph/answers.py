@@ -21,7 +21,7 @@ Two more columns are optional: ``prior`` (log-odds of yes to questions without c
 from ``log_odds``) and ``text`` (what was generated).
 """
 
-from dataclasses import dataclass
+from types import SimpleNamespace
 
 import pandas as pd
 
@@ -91,8 +91,7 @@ def yes_bias(answers: pd.DataFrame) -> pd.Series:
     return by_key.groupby(["role", "key"], sort=False).mean().groupby("role", sort=False).mean()
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class SpreadVerdict:
+class SpreadVerdict(SimpleNamespace):
     """Whether answers are fit to draw a graph from, each figure beside its threshold.
 
     Attributes
@@ -105,10 +104,6 @@ class SpreadVerdict:
     failed : tuple of str
         Names of the checks that failed.
     """
-
-    title: str
-    checks: pd.DataFrame
-    failed: tuple[str, ...]
 
     @property
     def passed(self) -> bool:
@@ -159,7 +154,8 @@ def check_spread(answers: pd.DataFrame, *, by="log_odds", thresholds=None) -> Sp
     sign = checks["rule"].map({"at most": 1, "at least": -1})  # what is not known does not fail
     checks["passed"] = ~(sign * (checks["figure"] - checks["threshold"]) > 0)
     title = f"Spread of the answers of {answers['model'].iloc[0]}, {len(scores)} roles, by {by}"
-    return SpreadVerdict(title, checks, tuple(checks.index[~checks["passed"]]))
+    failed = tuple(checks.index[~checks["passed"]])
+    return SpreadVerdict(title=title, checks=checks, failed=failed)
 
 
 def require_spread(answers: pd.DataFrame, *, by="log_odds", thresholds=None) -> pd.DataFrame:

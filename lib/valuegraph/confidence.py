@@ -9,8 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed
-from rich.progress import track
 
 from valuegraph import discovery
 from valuegraph.contexts import correlation_within
@@ -19,7 +17,7 @@ from valuegraph.graph import CIRCLE, HEAD, NONE, TAIL, ValueGraph, marks_of
 from valuegraph.pc import reachable, turned
 from valuegraph.tables import require_whole
 
-CHUNK = 50  # resamples searched together: fixed, so that results do not hang on the workers
+CHUNK = 50  # resamples searched together, to bound the memory
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -118,8 +116,6 @@ def bootstrap(
     null_draws: int = 20,
     null_resamples: int = 50,
     seed: int = 0,
-    n_jobs: int = 1,
-    progress: bool = False,
     **options,
 ) -> Confidence:
     """Search resamples of the roles and count edges, arrows and ancestors.
@@ -134,11 +130,7 @@ def bootstrap(
     null_draws, null_resamples : int
         How often dependence is removed, and how often each draw is resampled; 0 draws: no null.
     seed : int
-        Seed of everything. Neither workers nor the order of the columns change anything.
-    n_jobs : int
-        Number of parallel workers (joblib; -1 for all cores).
-    progress : bool
-        Show a progress bar.
+        Seed of everything. The order of the columns changes nothing.
     **options
         ``method``, ``alpha``, ``tiers``, ``contexts`` and ``min_spread`` of
         :func:`valuegraph.discovery.discover`.
@@ -153,18 +145,12 @@ def bootstrap(
     require_whole(null_draws, 0, "null_draws")
     require_whole(null_resamples, 1, "null_resamples")
     own, nulls = np.random.SeedSequence(seed).spawn(2)
-    tasks = [(0, sample, own.spawn(n_resamples))]
-    for number, null_seed in enumerate(nulls.spawn(null_draws), start=1):
+    counts = [_counted(sample, own.spawn(n_resamples), n, run)]
+    for null_seed in nulls.spawn(null_draws):
         draw_seed, resample_seed = null_seed.spawn(2)
         null = discovery.independent(sample, n, np.random.default_rng(draw_seed))
-        tasks.append((number, null, resample_seed.spawn(null_resamples)))
-    jobs = [(k, x, s[i : i + CHUNK]) for k, x, s in tasks for i in range(0, len(s), CHUNK)]
-    counted = (delayed(_counted)(each, seeds, n, run) for _, each, seeds in jobs)
-    done = Parallel(n_jobs=n_jobs, return_as="generator")(counted)
-    totals = np.zeros((1 + null_draws, 4, len(names), len(names)))
-    steps = track(done, "resampling", len(jobs), disable=not progress)
-    for (number, *_), counts in zip(jobs, steps, strict=True):
-        totals[number] += counts
+        counts.append(_counted(null, resample_seed.spawn(null_resamples), n, run))
+    totals = np.stack(counts)
     p = sample.shape[-1]
     totals[1:, :, p:] = totals[1:, :, :, p:] = 0  # the null is one of values
     totals = totals[:, :, place][:, :, :, place]
@@ -174,10 +160,14 @@ def bootstrap(
 
 def _counted(sample, seeds, n, run) -> np.ndarray:
     """Search one resample per seed; return counts of edges, arrows, heads, ancestors."""
-    marks, _ = run([_resampled(sample, n, np.random.default_rng(seed)) for seed in seeds])
-    directed = (marks == HEAD) & (turned(marks) == TAIL)
-    parts = (marks > 0, directed, marks == HEAD, reachable(directed))
-    return np.stack([part.sum(axis=0) for part in parts]).astype(float)
+    counts = 0
+    for start in range(0, len(seeds), CHUNK):
+        rngs = map(np.random.default_rng, seeds[start : start + CHUNK])
+        marks, _ = run([_resampled(sample, n, rng) for rng in rngs])
+        directed = (marks == HEAD) & (turned(marks) == TAIL)
+        parts = (marks > 0, directed, marks == HEAD, reachable(directed))
+        counts += np.stack([part.sum(axis=0) for part in parts]).astype(float)
+    return counts
 
 
 def _resampled(sample, n, rng) -> np.ndarray:

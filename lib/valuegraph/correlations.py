@@ -1,67 +1,11 @@
 """Correlation matrices of values: what is done to them before two are compared, and their errors.
 
-All functions but those on the circle take one matrix ``(d, d)`` or a stack ``(..., d, d)``.
+All functions take one matrix ``(d, d)`` or a stack ``(..., d, d)``.
 """
 
-from collections.abc import Sequence
-
 import numpy as np
-import pandas as pd
-
-from valuegraph.inventory import SCHWARTZ_ORDER
 
 CLOSEST = 0.995  # agreement counts as no closer, so that no match outweighs all on the z scale
-
-
-def circle_distances(values: Sequence[str] = SCHWARTZ_ORDER) -> pd.DataFrame:
-    """Return how many steps apart values stand on Schwartz's circle, 0 to 5.
-
-    Parameters
-    ----------
-    values : sequence of str
-        Some or all of the ten codes, in any order.
-
-    References
-    ----------
-    Schwartz, S. H. (1992). Universals in the content and structure of values. Advances in
-    Experimental Social Psychology 25, 1-65.
-    """
-    if unknown := [str(value) for value in values if value not in SCHWARTZ_ORDER]:
-        raise ValueError(f"{', '.join(unknown)} have no place on the circle of {SCHWARTZ_ORDER}")
-    place = np.array([SCHWARTZ_ORDER.index(value) for value in values])
-    steps = abs(np.subtract.outer(place, place))
-    return pd.DataFrame(np.minimum(steps, 10 - steps), list(values), list(values))
-
-
-def circular_fit(truth: pd.DataFrame, guess: pd.DataFrame) -> float:
-    """Return how well correlations follow distance on a circle: the correspondence index.
-
-    The circle predicts, for each two pairs at unequal distance, that the nearer pair correlates
-    more. The index is (predictions met - predictions violated) / predictions: 1 if every prediction
-    is met, 0 if as many are met as violated.
-
-    Parameters
-    ----------
-    truth : pandas.DataFrame
-        Distances, as of :func:`circle_distances`.
-    guess : pandas.DataFrame
-        Correlations of the same values.
-
-    References
-    ----------
-    Hubert, L., Arabie, P. (1987). Evaluating order hypotheses within proximity matrices.
-    Psychological Bulletin 102, 172-178.
-    """
-    names = list(truth)
-    if any(sorted(side) != sorted(names) for side in (truth.index, guess.index, guess.columns)):
-        raise ValueError(f"distances and correlations need the same values: {names}, {list(guess)}")
-    pairs = np.triu_indices(len(names), 1)
-    distance, r = (m.loc[names, names].to_numpy(dtype=float)[pairs] for m in (truth, guess))
-    nearer = np.sign(distance[None, :] - distance[:, None])  # 1 where the row's pair is nearer
-    if not nearer.any():
-        raise ValueError("all pairs are equally distant, so no order is predicted")
-    met = nearer * np.sign(r[:, None] - r[None, :])
-    return float(met.sum() / (nearer != 0).sum())
 
 
 def mantel_r(matrices: np.ndarray, reference: np.ndarray) -> np.ndarray:
@@ -101,9 +45,10 @@ def permuted(matrix: np.ndarray, reference: np.ndarray, *, draws: int, seed: int
 
 
 def as_correlation(covariance: np.ndarray) -> np.ndarray:
-    """Return covariances as correlations."""
+    """Return covariances as correlations; NaN for what does not vary."""
     sd = np.sqrt(np.einsum("...ii->...i", covariance))
-    return covariance / (sd[..., :, None] * sd[..., None, :])
+    with np.errstate(invalid="ignore"):
+        return covariance / (sd[..., :, None] * sd[..., None, :])
 
 
 def centred(correlation: np.ndarray) -> np.ndarray:

@@ -1,12 +1,20 @@
-"""Graphs over values: DAGs, equivalence classes (CPDAGs) and graphs with hidden causes (PAGs)."""
+"""Graphs over values: DAGs, equivalence classes (CPDAGs) and graphs with hidden causes (PAGs).
+
+In a linear causal model without hidden common causes, the effect of ``k`` on everything else is
+what is left of a regression on ``k`` once the parents of ``k`` are held fixed. A discovered graph
+leaves some directions open, and with them who the parents are; so there are several possible
+effects (IDA: *intervention calculus when the DAG is absent*).
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import combinations
 
 import numpy as np
+import pandas as pd
 
 from valuegraph.drawing import Drawing, draw
-from valuegraph.pc import meek_closure, open_triples, reachable, turned
+from valuegraph.pc import arrows, meek_closure, open_triples, reachable, turned
 
 NONE, TAIL, HEAD, CIRCLE = range(4)
 
@@ -139,10 +147,6 @@ class ValueGraph:
     circle_edges = _edges_of("o—o", "All ``a o-o b``: nothing is known but that there is an edge.")
     bidirected_edges = _edges_of("↔", "All ``a <-> b``: something hidden causes both.")
 
-    def codes(self) -> np.ndarray:
-        """Return the matrix that gadjid reads "from row to column": 1 for an arrow, else 2."""
-        return self.adjacency.astype(np.int8) + (self.adjacency & self.adjacency.T)
-
     def among(self, values: Sequence[str]) -> "ValueGraph":
         """Return the graph of some of the values, in this order; paths through others are lost."""
         for value in values:
@@ -151,15 +155,23 @@ class ValueGraph:
         kept = [self.values.index(value) for value in values]
         return ValueGraph(tuple(values), self.marks[np.ix_(kept, kept)], self.info)
 
-    def reordered(self, values: Sequence[str]) -> "ValueGraph":
-        """Return the same graph with its values in another order."""
-        if sorted(values) != sorted(self.values):
-            raise ValueError(f"the values are {', '.join(self.values)}, got {', '.join(values)}")
-        return self.among(values)
-
     def cpdag(self) -> "ValueGraph":
-        """Return the equivalence class of this DAG; see :func:`cpdag_of`."""
-        return cpdag_of(self.adjacency, self.values)
+        """Return the equivalence class of this DAG: all that correlations can tell of it.
+
+        An arrow is kept if every DAG with the same conditional independences has it: those of
+        unshielded colliders, and what follows by Meek's rules.
+
+        References
+        ----------
+        Meek, C. (1995). Causal inference and causal explanation with background knowledge. UAI 11.
+        """
+        dag = self.adjacency
+        if len(self.directed_edges) < self.n_edges:
+            raise ValueError(f"a DAG has no arrows both ways, but has {self.undirected_edges[0]}")
+        # [x, y, z]: x -> y <- z with x and z apart.
+        colliders = open_triples(dag) & dag[:, :, None] & dag.T[None]
+        adjacency, _ = meek_closure(self.skeleton & ~colliders.any(axis=2).T)
+        return ValueGraph.from_adjacency(self.values, adjacency)
 
     @property
     def caption(self) -> str:
@@ -192,7 +204,7 @@ class ValueGraph:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, ValueGraph) or set(self.values) != set(other.values):
             return False
-        return bool((self.marks == other.reordered(self.values).marks).all())
+        return bool((self.marks == other.among(self.values).marks).all())
 
     def __hash__(self) -> int:
         return hash((*sorted(self.values), self.among(sorted(self.values)).marks.tobytes()))
@@ -204,27 +216,69 @@ def marks_of(adjacency: np.ndarray) -> np.ndarray:
     return np.where(adjacency & ~back, HEAD, np.where(back, TAIL, NONE)).astype(np.int8)
 
 
-def cpdag_of(dag_adjacency: np.ndarray, values: Sequence[str]) -> ValueGraph:
-    """Return the equivalence class of a causal graph: all that correlations can tell of it.
+def total_effects(graph: ValueGraph, covariance: pd.DataFrame) -> pd.DataFrame:
+    """Return the effect of every value on every other, as far as a graph can tell.
 
-    An arrow is kept if every DAG with the same conditional independences has it: those of
-    unshielded colliders, and what follows by Meek's rules.
+    Where it leaves open which values are parents of a cause, the effect is the mean over all sets
+    of parents that the cause may have.
 
     Parameters
     ----------
-    dag_adjacency : numpy.ndarray
-        Arrows of a DAG, shape ``(d, d)``: ``[cause, effect]``.
-    values : sequence of str
-        Names of the ``d`` values.
+    graph : ValueGraph
+        A graph without hidden common causes.
+    covariance : pandas.DataFrame
+        Covariances of the same values, or correlations: then effects are in standard deviations.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``[cause, effect]`` in the order of the graph: the change of the effect per unit change of
+        the cause. Ones on the diagonal.
 
     References
     ----------
-    Meek, C. (1995). Causal inference and causal explanation with background knowledge. UAI 11.
+    Maathuis, M. H., Kalisch, M., Bühlmann, P. (2009). Estimating high-dimensional intervention
+    effects from observational data. Annals of Statistics 37, 3133-3164.
     """
-    dag = ValueGraph.from_adjacency(values, dag_adjacency)
-    if len(dag.directed_edges) < dag.n_edges:
-        raise ValueError(f"a DAG has no arrows both ways, but has {dag.undirected_edges[0]}")
-    # [x, y, z]: x -> y <- z with x and z apart.
-    colliders = open_triples(dag.adjacency) & dag.adjacency[:, :, None] & dag.adjacency.T[None]
-    adjacency, _ = meek_closure(dag.skeleton & ~colliders.any(axis=2).T)
-    return ValueGraph.from_adjacency(values, adjacency)
+    if (graph.marks == CIRCLE).any() or graph.bidirected_edges:
+        raise ValueError("effects need a graph without hidden causes; use method 'pc' or 'lingam'")
+    names = list(graph.values)
+    matrix = covariance.reindex(index=names, columns=names).to_numpy(dtype=float)
+    if not np.isfinite(matrix).all() or not np.allclose(matrix, matrix.T):
+        raise ValueError(f"covariances must be finite and symmetric, over {', '.join(names)}")
+    if np.linalg.eigvalsh(matrix)[0] <= 1e-10 * np.trace(matrix):
+        raise ValueError("covariances are singular, as of ipsatised scores; use raw scores")
+    effects = np.zeros_like(matrix)
+    for cause in range(len(names)):
+        possible = []
+        for parents in _parent_sets(graph, cause):
+            held = [cause, *parents]
+            slopes = np.linalg.solve(matrix[np.ix_(held, held)], matrix[held])[0]
+            slopes[held] = np.eye(len(held))[0]  # exactly, not by rounding
+            possible.append(slopes)
+        effects[cause] = np.mean(possible, axis=0)
+    return pd.DataFrame(effects, names, names).rename_axis(index="cause", columns="effect")
+
+
+def _parent_sets(graph: ValueGraph, value: int) -> list[list[int]]:
+    """Return every set of parents that a value may have without a new collider."""
+    skeleton = graph.skeleton
+    certain = np.flatnonzero(arrows(graph.adjacency)[:, value])
+    both = graph.adjacency & graph.adjacency.T
+    near = [j for j in np.flatnonzero(both[value]) if skeleton[j, certain].all()]
+    return [
+        sorted((*certain, *chosen))
+        for size in range(len(near) + 1)
+        for chosen in combinations(near, size)
+        if all(skeleton[pair] for pair in combinations(chosen, 2))
+    ]
+
+
+def reached(graph: ValueGraph) -> pd.DataFrame:
+    """Return which values a change of each may reach, boolean ``[cause, effect]``.
+
+    Edges may be passed both ways unless a head forbids it.
+    """
+    names = list(graph.values)
+    reach = reachable(graph.skeleton & (graph.marks.T != HEAD)) & ~np.eye(len(names), dtype=bool)
+    return pd.DataFrame(reach, names, names).rename_axis(index="cause", columns="effect")

@@ -1,21 +1,35 @@
-"""Human reference: how the ten values go together in people, with the source of each figure.
+"""How the ten values go together in people, and how much people differ from people.
 
-The correlations were computed from public data on individuals, which are not shipped. Values are
-measured with low reliability (Cronbach's alpha .31 for Tradition in the ESS), so measurement error
-alone can put edges into a human graph.
+The correlations were computed from public data on individuals, which are not shipped; each names
+its source. Values are measured with low reliability (Cronbach's alpha .31 for Tradition in the
+ESS), so measurement error alone can put edges into a human graph.
+
+Correlations of values differ between human societies and, in any sample, by chance. The 13
+countries of the ESS show the first, draws at a given number of people add the second: the band that
+a model is held against. What is asked of each country is what is asked of a model: how far its
+pattern of correlations agrees with a reference that it is no part of (Mantel's r, on Fisher's z
+scale).
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from html import escape
 from importlib import resources
 
 import numpy as np
 import pandas as pd
+from scipy.special import ndtri, stdtr, stdtrit
+from scipy.stats import nct
 
+from valuegraph.correlations import pattern
+from valuegraph.discovery import draw_correlations
 from valuegraph.inventory import SCHWARTZ_ORDER
 from valuegraph.tables import read_packaged_table
 
+MARGIN = 0.05  # a model that agrees less than all but this share of countries is not like people
+MIN_COUNTRIES = 5  # a spread over fewer countries says too little
 _NAMES = ("ess11", "ess11_age_sex", "ess9_germany", "gss2012", "pvq40")
 
 
@@ -53,13 +67,6 @@ class HumanReference:
         """Names of the variables, in the order of the frame."""
         return tuple(self.correlation.columns)
 
-    @property
-    def tiers(self) -> tuple[tuple[str, ...], ...]:
-        """Age and sex, where they are there, before the values: no value makes anybody older."""
-        exogenous = tuple(name for name in self.values if name not in SCHWARTZ_ORDER)
-        values = tuple(name for name in self.values if name in SCHWARTZ_ORDER)
-        return (exogenous, values) if exogenous else (values,)
-
     def __repr__(self) -> str:
         return f"<HumanReference {self.name!r}: {self.n} people; {self.about['population']}>"
 
@@ -90,10 +97,10 @@ def load_human_countries() -> dict[str, HumanReference]:
     """Load the 13 countries of ``"ess11"`` one by one, by code, without reliabilities."""
     about, countries = _about("ess11_countries"), {}
     for code, rows in read_packaged_table("human/ess11_countries.csv").groupby("country"):
-        a, b = (rows[side].map(SCHWARTZ_ORDER.index) for side in ("value_a", "value_b"))
-        matrix = np.eye(len(SCHWARTZ_ORDER)) / 2
-        matrix[a, b] = rows["r"]
-        table = pd.DataFrame(matrix + matrix.T, SCHWARTZ_ORDER, SCHWARTZ_ORDER)
+        half = rows.pivot(index="value_a", columns="value_b", values="r")
+        half = half.reindex(index=SCHWARTZ_ORDER, columns=SCHWARTZ_ORDER)
+        half = half.rename_axis(index=None, columns=None)
+        table = half.fillna(half.T).fillna(1.0)
         here = {**about, "population": f"Adults in country {code}, 2023-24"}
         n = int(rows["n"].iloc[0])
         countries[code] = HumanReference(f"ess11_{code}", table, n, None, (code,), here)
@@ -106,7 +113,7 @@ def pool_countries(codes: list[str]) -> HumanReference:
     The pool of all 13 differs from ``"ess11"``, computed from the answers themselves, by less than
     .02 in every correlation.
     """
-    countries = load_human_countries()
+    countries = _countries()
     if len(codes) < 2 or len(set(codes)) < len(codes) or not set(codes) <= set(countries):
         raise ValueError(f"{list(codes)} are not two or more of {', '.join(countries)}.")
     chosen = [countries[code] for code in codes]
@@ -120,3 +127,134 @@ def _about(name: str) -> dict:
     """Read what is known of a packaged table."""
     path = resources.files("valuegraph").joinpath("data", "human", f"{name}.json")
     return json.loads(path.read_text(encoding="utf-8"))
+
+
+_countries = cache(load_human_countries)
+
+
+def raw(correlation: np.ndarray, n: int) -> np.ndarray:
+    """Return correlations of samples of `n` unchanged: the treatment that is none."""
+    return correlation
+
+
+@dataclass(frozen=True, eq=False)
+class HumanBand:
+    """Agreement of human samples of one size with a human reference.
+
+    Attributes
+    ----------
+    n : int
+        Number of people in each sample.
+    countries : pandas.DataFrame
+        One row a country: ``country``; ``people``, behind its published correlations; ``z``,
+        agreement expected of a sample of ``n`` of them; ``agreement``, the same as a correlation.
+    mean, between_sd : float
+        Mean and standard deviation of z over countries.
+    sampling_sd : float
+        Standard deviation of z between samples of ``n`` people of one country.
+    """
+
+    n: int
+    countries: pd.DataFrame
+    mean: float
+    between_sd: float
+    sampling_sd: float
+
+    def limits(self) -> tuple[float, float]:
+        """Return the interval, two correlations, that holds one more country with 95 %."""
+        spread, df = self._spread(0.0)
+        return tuple(np.tanh(self.mean + stdtrit(df, [0.025, 0.975]) * spread).tolist())
+
+    def p_outside(self, z: float | np.ndarray, error: float) -> float | np.ndarray:
+        """Return the probability that one more country, at equal n, agrees as little.
+
+        Student's t for one more observation, countries being the units: their variance plus that of
+        sampling, with Satterthwaite's degrees of freedom for the sum.
+
+        Parameters
+        ----------
+        z : float or numpy.ndarray
+            Agreement of a model on Fisher's scale.
+        error : float
+            Its standard error; it takes the place of that of people at the same n if it is larger.
+        """
+        spread, df = self._spread(error)
+        return stdtr(df, (z - self.mean) / spread)
+
+    def p_inside(self, z: float | np.ndarray, error: float) -> float | np.ndarray:
+        """Return the p-value of the hypothesis that the model is less human than most countries.
+
+        The hypothesis puts the model's expected agreement at the 5 % point of countries or below.
+        That point is itself an estimate from few countries; the noncentral t takes account of that,
+        as in a tolerance limit. Parameters are those of :meth:`p_outside`.
+
+        References
+        ----------
+        Owen, D. B. (1968). A survey of properties and applications of the noncentral
+        t-distribution. Technometrics 10, 445-478.
+        """
+        k = len(self.countries)
+        # Error of (model - mean of countries), in units of the spread between countries.
+        scale = np.sqrt(1 / k + (error / self.between_sd) ** 2)
+        return nct.sf((z - self.mean) / (self.between_sd * scale), k - 1, ndtri(MARGIN) / scale)
+
+    def _spread(self, error: float) -> tuple[float, float]:
+        """Return standard deviation and degrees of freedom of one more country's z."""
+        k = len(self.countries)
+        between = self.between_sd**2 * (1 + 1 / k)
+        total = between + max(self.sampling_sd, error) ** 2
+        return float(np.sqrt(total)), (k - 1) * (total / between) ** 2
+
+
+def human_band(
+    human: HumanReference, n: int, *, treatment: Callable = raw, draws: int = 200, seed: int = 0
+) -> HumanBand:
+    """Measure how far samples of people from single countries agree with a human reference.
+
+    Parameters
+    ----------
+    human : HumanReference
+        If it is pooled of several of the 13 countries, as ``"ess11"`` is, these are the band, each
+        held against the others; otherwise all (other) countries are, held against the reference.
+    n : int
+        Number of people in each sample. Published correlations carry the noise of a country's own
+        people; samples get only the noise that is missing. Smaller countries stay as they are.
+    treatment : callable
+        What is done to all correlations, one matrix or a stack, of samples of a given size.
+    draws : int
+        Samples of each country, drawn as of normal scores.
+    seed : int
+        Seed of the draws.
+    """
+    values = list(SCHWARTZ_ORDER)
+    if sorted(human.values) != sorted(values) or 1 < len(human.countries) < MIN_COUNTRIES:
+        has = f"{human.name!r} has {', '.join(human.values)}, of {len(human.countries)} countries"
+        raise ValueError(f"{has}; take the ten values, of one country or {MIN_COUNTRIES} and more")
+    is_pool, rows = len(human.countries) > 1, []
+    codes = [code for code in _countries() if (code in human.countries) == is_pool]
+    for number, code in enumerate(codes):
+        one = _countries()[code]
+        sample = one.correlation.to_numpy()[None]
+        if n < one.n:
+            rng, missing = np.random.default_rng((seed, number)), round(1 / (1 / n - 1 / one.n))
+            sample = draw_correlations(sample[0], missing, draws=draws, rng=rng)
+        others = pool_countries([other for other in codes if other != code]) if is_pool else human
+        reference = others.correlation.loc[values, values].to_numpy()
+        z = pattern(treatment(sample, n), treatment(reference, n))
+        rows.append((code, one.n, z.mean(), np.tanh(z.mean()), z.var()))
+    table = pd.DataFrame(rows, columns=["country", "people", "z", "agreement", "noise"])
+    sampling_sd = float(np.sqrt(table.pop("noise").mean()))
+    return HumanBand(n, table, float(table["z"].mean()), float(table["z"].std()), sampling_sd)
+
+
+def halves_of(data: np.ndarray, *, splits: int = 50, seed: int = 0) -> np.ndarray:
+    """Return correlations of random halves: scores ``(n, d)`` -> ``(2, splits, d, d)``."""
+    rng, half = np.random.default_rng(seed), len(data) // 2
+    orders = [rng.permutation(len(data))[: 2 * half].reshape(2, half) for _ in range(splits)]
+    return np.array([[np.corrcoef(data[o[side]].T) for o in orders] for side in (0, 1)])
+
+
+def split_half(halves: np.ndarray, n: int, treatment: Callable = raw) -> float:
+    """Return the mean agreement of two halves of ``n`` respondents, as of :func:`halves_of`."""
+    first, second = (treatment(half, n // 2) for half in halves)
+    return float(np.tanh(pattern(first, second)).mean())

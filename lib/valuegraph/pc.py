@@ -6,7 +6,6 @@ on whole matrices, so that nothing depends on the order of the variables.
 """
 
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 from itertools import combinations
 
 import numpy as np
@@ -15,14 +14,7 @@ from scipy.special import ndtri
 BLOCK = 50_000  # sets that are looked at in one call, to bound the memory
 
 
-def pc(
-    correlations: np.ndarray,
-    n: float | np.ndarray,
-    alpha: float,
-    tier: np.ndarray,
-    *,
-    plain: bool = False,
-) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+def pc(correlations, n, alpha, tier, *, plain=False) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Run PC with the conservative rule for colliders.
 
     A triple x - y - z with x, z apart is a collider if no set of neighbours of x, or of z, that
@@ -79,9 +71,7 @@ def tiers_of(values: Sequence[str], tiers: Sequence[Sequence[str]] | None) -> np
     return np.array([place.get(name, len(tiers)) for name in values])
 
 
-def critical_correlation(
-    alpha: float, n: float | np.ndarray, n_given: int | np.ndarray
-) -> np.ndarray:
+def critical_correlation(alpha, n, n_given) -> np.ndarray:
     """Return the size from which on a partial correlation is significant by Fisher's z.
 
     ``p > alpha`` is ``|r| < tanh(z / sqrt(n - n_given - 3))`` with the normal quantile ``z`` at
@@ -92,9 +82,7 @@ def critical_correlation(
         return np.where(left > 0, np.tanh(-ndtri(alpha / 2) / np.sqrt(left)), 1.0)
 
 
-def skeletons(
-    correlations: np.ndarray, n: float | np.ndarray, alpha: float, tier: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def skeletons(correlations, n, alpha, tier) -> tuple[np.ndarray, np.ndarray]:
     """Remove every edge whose ends are independent given some neighbours of either.
 
     Parameters are those of :func:`pc`. Within a size of the sets held fixed, edges go only after
@@ -128,14 +116,7 @@ def skeletons(
 
 
 def triples_of(
-    correlations: np.ndarray,
-    n: float | np.ndarray,
-    alpha: float,
-    tier: np.ndarray,
-    skeleton: np.ndarray,
-    separators: np.ndarray,
-    *,
-    plain: bool = False,
+    correlations, n, alpha, tier, skeleton, separators, *, plain=False
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return which triples x - y - z are colliders, and which are known to be none.
 
@@ -178,18 +159,12 @@ def neighbour_sets(skeleton: np.ndarray, size: int) -> Iterator[tuple[np.ndarray
     degree = skeleton.sum(axis=2)
     for k in range(size, int(degree.max(initial=0)) + 1):
         which, x = np.nonzero(degree == k)
-        choices = _subsets(k, size)
+        choices = np.array(list(combinations(range(k), size)), dtype=int)
         step = max(1, BLOCK // len(choices))
         for i in range(0, len(which), step):
             part, node = which[i : i + step], x[i : i + step]
             neighbours = np.nonzero(skeleton[part, node])[1].reshape(len(part), k)
             yield part, node, neighbours[:, choices]
-
-
-@lru_cache(maxsize=512)
-def _subsets(k: int, size: int) -> np.ndarray:
-    """Return all subsets of `size` of the numbers below `k`, shape ``(count, size)``."""
-    return np.array(list(combinations(range(k), size)), dtype=int)
 
 
 def with_first(z: np.ndarray, sets: np.ndarray) -> np.ndarray:
@@ -211,9 +186,7 @@ def _in_time(tier: np.ndarray, x: np.ndarray, y: np.ndarray, others: np.ndarray)
     return (tier[others] <= latest[:, :, None]).all(axis=2)
 
 
-def partials(
-    correlations: np.ndarray, which: np.ndarray, x: np.ndarray, sets: np.ndarray
-) -> np.ndarray:
+def partials(correlations, which, x, sets) -> np.ndarray:
     """Return the partial correlations of a variable with each of a set, given the others of it.
 
     Parameters
@@ -239,9 +212,7 @@ def partials(
     return -precision[:, :, 0, 1:] / np.sqrt(own[:, :, :1] * own[:, :, 1:])
 
 
-def orient(
-    skeleton: np.ndarray, claims: np.ndarray, chains: np.ndarray, tier: np.ndarray
-) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+def orient(skeleton, claims, chains, tier) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Direct a skeleton by what colliders claim, then by Meek's rules.
 
     An edge stays undirected if colliders, or Meek's rules in one sweep, demand both directions; so
@@ -260,14 +231,13 @@ def orient(
     claims = (claims & ~backwards) | (skeleton & backwards.T)
     both = claims & turned(claims)
     adjacency, unresolved = meek_closure(skeleton & ~turned(claims & ~both), chains, both)
-    acyclic = without_cycles(adjacency)
+    directed = arrows(adjacency)
+    acyclic = adjacency | turned(directed & turned(reachable(directed)))
     conflicts = both.sum(axis=(-2, -1)) // 2 + unresolved
     return acyclic, {"conflicts": conflicts, "cycles": (acyclic & ~adjacency).sum(axis=(-2, -1))}
 
 
-def meek_closure(
-    adjacency: np.ndarray, chains: np.ndarray | None = None, settled: np.ndarray | None = None
-) -> tuple[np.ndarray, np.ndarray]:
+def meek_closure(adjacency, chains=None, settled=None) -> tuple[np.ndarray, np.ndarray]:
     """Direct all edges whose direction follows from the arrows (Meek 1995, rules 1-3).
 
     Rule 4 is only needed for background knowledge that tiers cannot express.
@@ -333,12 +303,6 @@ def reachable(directed: np.ndarray) -> np.ndarray:
         if (longer == directed).all():
             return longer
         directed = longer
-
-
-def without_cycles(adjacency: np.ndarray) -> np.ndarray:
-    """Return graphs in which every arrow on a directed cycle is made undirected."""
-    directed = arrows(adjacency)
-    return adjacency | turned(directed & turned(reachable(directed)))
 
 
 def open_triples(adjacency: np.ndarray) -> np.ndarray:

@@ -21,6 +21,7 @@ import pandas as pd
 
 from valuegraph import resampling
 from valuegraph.answers import LOW_MASS, check_answers
+from valuegraph.correlations import as_correlation
 from valuegraph.prompts import PromptFormat
 from valuegraph.resampling import finite_mean, ratio, resampled_covariance, resampled_mean
 
@@ -87,8 +88,8 @@ def reliability(answers, *, by="log_odds", n_splits=100, n_boot=1000, seed=0) ->
         covariance = resampled_covariance(scores, weights)
         figures[value] = {
             **dict(zip(_CONSISTENCY, finite_mean(np.stack(by_format, axis=-1)), strict=True)),
-            "retest_wording": _mean_of_pairs(resampling.correlations(covariance), wordings),
-            "retest_order": _mean_of_pairs(resampling.correlations(covariance), orders),
+            "retest_wording": _mean_of_pairs(as_correlation(covariance), wordings),
+            "retest_order": _mean_of_pairs(as_correlation(covariance), orders),
             **dict(zip(_SHARES, _variance_shares(scores, covariance, weights), strict=True)),
             "spread": np.sqrt(np.maximum(covariance.mean(axis=(1, 2)), 0.0)),
             **_liking_for_yes(x[:, :, here], answer[:, :, here], part, weights),
@@ -157,9 +158,6 @@ def _complete(answers: pd.DataFrame, by: str) -> tuple[pd.DataFrame, pd.DataFram
     """Sort answers by role, format and item, each of which must be there once; also items."""
     check_answers(answers, by, single=("model", "intervention"))
     items = answers[["model", "value", "item", "key"]].drop_duplicates().sort_values("item")
-    odd = items["item"][items["item"].duplicated() | ~items["key"].isin((1, -1))]
-    if len(odd):
-        raise ValueError(f"item {odd.iloc[0]!r} has several values or keys, or no key of 1 or -1.")
     axes = ["role", "format", "item"]
     cells = pd.MultiIndex.from_product([sorted(set(answers[axis])) for axis in axes])
     if cells.levshape[0] < 3:
@@ -179,15 +177,13 @@ def _cells(table: pd.DataFrame, column: str) -> np.ndarray:
 def _consistency(keyed: np.ndarray, weights: np.ndarray, halves: np.ndarray) -> np.ndarray:
     """Alpha, split-half reliability and mean item correlation in one format, (3, resamples)."""
     k = keyed.shape[1]
-    if k < 2:
-        return np.full((3, len(weights)), np.nan)
     c = resampled_covariance(keyed, weights)
-    alpha = k / (k - 1) * (1 - ratio(np.trace(c, axis1=1, axis2=2), c.sum(axis=(1, 2))))
+    alpha = ratio(k, k - 1) * (1 - ratio(np.trace(c, axis1=1, axis2=2), c.sum(axis=(1, 2))))
     a, b = halves.T.astype(float), (~halves).T.astype(float)  # (items, splits)
     to_b = c @ b
     within = (a * (c @ a)).sum(axis=1) * (b * to_b).sum(axis=1)
     r = finite_mean(ratio((a * to_b).sum(axis=1), np.sqrt(np.maximum(within, 0.0))))
-    of_items = _mean_of_pairs(resampling.correlations(c), [range(k)])
+    of_items = _mean_of_pairs(as_correlation(c), [range(k)])
     return np.stack([alpha, ratio(2 * r, 1 + r), of_items])
 
 
@@ -246,7 +242,7 @@ def _agreement(x, a, b, keys: np.ndarray, weights: np.ndarray) -> dict[str, np.n
         return resampled_mean(cells.mean(axis=(1, 2)), weights)
 
     scores = np.stack([(kind * keys).mean(axis=(1, 2)) for kind in (x, b)], axis=1)
-    r = resampling.correlations(resampled_covariance(scores, weights))
+    r = as_correlation(resampled_covariance(scores, weights))
     x, y = x - x.mean(), b - b.mean()
     # Rounding leaves something of what is constant, which would pass for variance.
     pairs = [(mean(z * z) - mean(z) ** 2, 1e-12 * (z * z).mean()) for z in (x, y)]

@@ -12,8 +12,6 @@ import warnings
 
 import numpy as np
 
-COVERAGE = 0.95  # of all intervals
-
 
 def role_weights(n_roles: int, draws: int, *, seed: int) -> np.ndarray:
     """Draw how often each role stands in each resample.
@@ -49,12 +47,6 @@ def resampled_covariance(data: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return np.where(constant[:, :, None] | constant[:, None, :], 0.0, covariance)
 
 
-def correlations(covariance: np.ndarray) -> np.ndarray:
-    """Correlations from covariances (..., k, k); NaN for what does not vary."""
-    sd = np.sqrt(np.diagonal(covariance, axis1=-2, axis2=-1))
-    return ratio(covariance, sd[..., :, None] * sd[..., None, :])
-
-
 def ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
     """Divide; NaN where the denominator is 0."""
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -81,9 +73,9 @@ def intervals(draws: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         Shape (...); NaN without an estimate, or without resamples.
     """
     draws = np.asarray(draws, dtype=float)
-    ends = [(1 - COVERAGE) / 2, (1 + COVERAGE) / 2]
+    resamples = draws[1:] if len(draws) > 1 else draws * np.nan
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # all NaN
-        low, high = np.nanquantile(draws[1:] if len(draws) > 1 else draws * np.nan, ends, axis=0)
+        low, high = np.nanquantile(resamples, [0.025, 0.975], axis=0)
     unknown = np.isnan(draws[0])
     return draws[0], np.where(unknown, np.nan, low), np.where(unknown, np.nan, high)

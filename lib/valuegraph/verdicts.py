@@ -15,8 +15,7 @@ from scipy.special import ndtri
 
 from valuegraph import correlations as of
 from valuegraph.discovery import check_scores, draw_correlations
-from valuegraph.human_band import halves_of, human_band, split_half
-from valuegraph.humans import HumanReference, load_human
+from valuegraph.humans import HumanReference, halves_of, human_band, load_human, split_half
 from valuegraph.inventory import SCHWARTZ_ORDER
 from valuegraph.pc import skeletons
 
@@ -302,12 +301,10 @@ def compare_models(
     p_differ = float((1 + (exchanged <= r + 1e-12).sum()) / (1 + draws))
     halves = [split_half(halves_of(x, seed=seed), len(x)) for x in rows]
     v = _interval(float(np.arctanh(r)), float(error))
+    ceiling = float(np.prod([of.ceiling(half) for half in halves]))
     v |= {"first": names[0], "second": names[1], "n": len(rows[0]), "paired": paired}
-    v |= {"alpha": alpha, "p_shared": p_shared, "p_differ": p_differ}
-    v |= {
-        "exchanged": float(exchanged.mean()),
-        "ceiling": float(np.prod(list(map(of.ceiling, halves)))),
-    }
+    v |= {"alpha": alpha, "p_shared": p_shared, "p_differ": p_differ, "ceiling": ceiling}
+    v |= {"exchanged": float(exchanged.mean())}
     v |= {"split_half_first": halves[0], "split_half_second": halves[1]}
     kinds = ("cannot tell", "different", "alike", "alike, not the same")
     v["verdict"] = kinds[2 * (p_shared < alpha) + (p_differ < alpha)]
@@ -320,7 +317,7 @@ def _exchanged(rows: list[np.ndarray], paired: bool, rng: np.random.Generator) -
     n, pool = len(rows[0]), np.concatenate(rows)
     first = np.arange(n) + n * (rng.random(n) < 0.5) if paired else rng.permutation(2 * n)[:n]
     sides = (pool[first], np.delete(pool, first, axis=0))
-    one, other = (of.as_correlation(np.cov(side.T)) for side in sides)
+    one, other = (np.corrcoef(side.T) for side in sides)
     return float(of.mantel_r(one, other))
 
 

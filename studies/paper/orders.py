@@ -56,7 +56,8 @@ def agreements(
     """
     rows = []
     for a, b in combinations(graphs, 2):
-        test = permutation_test(skeleton_f1, graphs[a], graphs[b], draws=draws, seed=seed)
+        options = {"larger_is_closer": True, "draws": draws, "seed": seed}
+        test = permutation_test(skeleton_f1, graphs[a], graphs[b], **options)
         shared = int((graphs[a].skeleton & graphs[b].skeleton).sum()) // 2
         distance = int(shd(graphs[a], graphs[b]))
         rows.append((a, b, shared, distance, test.value, test.null_mean, test.p_value))

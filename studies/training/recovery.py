@@ -38,7 +38,7 @@ def recovery_figures(
             scores, row = sample.iloc[:n], {"seed": seed, "n": n}
             for method in METHODS:
                 guess = discover(scores, method=method, alpha=ALPHA, null_draws=0)
-                guess = guess.reordered(truth.values)
+                guess = guess.among(truth.values)
                 exact = bool((guess.skeleton == truth.skeleton).all())
                 part = {"method": method, "exact": exact, **_arrows(truth, guess)}
                 part |= {name: float(getattr(metrics, name)(truth, guess)) for name in _METRICS}
@@ -48,7 +48,7 @@ def recovery_figures(
             for alpha in FIRM_ALPHAS:
                 options = {"n_resamples": FIRM_RESAMPLES, "null_draws": 0, "seed": seed}
                 resampled = bootstrap(scores, alpha=alpha, **options)
-                guess = resampled.graph(threshold=FIRM_THRESHOLD).reordered(truth.values)
+                guess = resampled.graph(threshold=FIRM_THRESHOLD).among(truth.values)
                 right = int(np.triu(guess.skeleton & truth.skeleton).sum())
                 part = {"alpha": alpha, "edges": guess.n_edges, "edges_right": right}
                 firm.append(row | part | _arrows(truth, guess))
