@@ -1,7 +1,9 @@
-"""Metrics: agreement with definitions, identities, p-values."""
+"""Metrics: agreement with definitions and with gadjid, identities, p-values."""
 
 import itertools
 
+import gadjid
+import networkx as nx
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,6 +14,7 @@ from valuegraph.metrics import (
     arrow_recall,
     compare_graphs,
     mantel,
+    parent_aid,
     permutation_test,
     shd,
     skeleton_f1,
@@ -33,6 +36,7 @@ def of(values, adjacency):
 
 
 CHAIN = of("abc", [[0, 1, 0], [0, 0, 1], [0, 0, 0]])
+BACK = of("abc", [[0, 0, 0], [1, 0, 0], [0, 1, 0]])
 
 
 def test_figures_of_a_pair_counted_by_hand():
@@ -63,7 +67,7 @@ def test_edges_that_may_be_hidden_causes_count_as_edges_without_direction():
     assert shd(of("ab", [[0, 1], [1, 0]]), pag) == 0 and shd(of("ab", [[0, 1], [0, 0]]), pag) == 1
 
 
-@pytest.mark.parametrize("metric", [shd, *SHARES])
+@pytest.mark.parametrize("metric", [shd, *SHARES, parent_aid])
 def test_a_graph_agrees_with_itself_in_any_order_of_values(metric):
     rng = np.random.default_rng(2)
     for _ in range(8):
@@ -73,16 +77,62 @@ def test_a_graph_agrees_with_itself_in_any_order_of_values(metric):
         assert metric(truth, other) == metric(truth, guess)
 
 
-def test_shd_counts_the_pairs_whose_edges_differ():
+def codes(graph):
+    return graph.adjacency.astype(np.int8) + (graph.adjacency & graph.adjacency.T)
+
+
+def test_shd_and_the_kinds_of_edges_agree_with_gadjid():
     rng = np.random.default_rng(3)
     for _ in range(20):
         truth, guess = random_dag(rng).cpdag(), random_dag(rng).cpdag()
         counts = compare_graphs(truth, guess).counts
         differing = counts["true_edges"] + counts["extra"] - counts["agreed"]
-        assert shd(truth, guess) == differing
+        assert shd(truth, guess) == gadjid.shd(codes(truth), codes(guess))[1] == differing
 
 
-def test_graphs_over_other_values_are_refused():
+def is_wrong(truth, guess, a, b):
+    """Whether the parents of `a` in the guess give a wrong effect on `b` (Peters & Buehlmann)."""
+    parents = set(guess.predecessors(a))
+    descendants = nx.descendants(truth, a)
+    if b in parents:  # the guess says that there is no effect
+        return b in descendants
+    # Parents adjust rightly if none lies on a causal path or behind it, and they block the rest.
+    onto_b = nx.ancestors(truth, b) | {b}
+    forbidden = {x for node in descendants & onto_b for x in {node} | nx.descendants(truth, node)}
+    if parents & forbidden:
+        return True
+    without = truth.copy()
+    without.remove_edges_from([(a, child) for child in truth.successors(a) if child in onto_b])
+    return not nx.is_d_separator(without, {a}, {b}, parents)
+
+
+def test_the_distance_of_dags_agrees_with_its_definition_on_networkx():
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        truth, guess = random_dag(rng), random_dag(rng)
+        graphs = [nx.DiGraph(dag.directed_edges) for dag in (truth, guess)]
+        for graph in graphs:
+            graph.add_nodes_from(truth.values)
+        pairs = list(itertools.permutations(truth.values, 2))
+        expected = sum(is_wrong(*graphs, a, b) for a, b in pairs) / len(pairs)
+        assert parent_aid(truth, guess) == pytest.approx(expected)
+
+
+def test_a_reversed_chain_is_wrong_about_all_and_a_full_order_is_forgiven():
+    full = of("abc", [[0, 1, 1], [0, 0, 1], [0, 0, 0]])
+    assert parent_aid(CHAIN, BACK) == 1 and parent_aid(CHAIN, full) == 0
+
+
+def test_only_dags_and_their_classes_are_truths():
+    rng = np.random.default_rng(4)
+    guess = random_dag(rng, d=7)
+    for _ in range(40):
+        assert 0 <= parent_aid(random_dag(rng, d=7, share=rng.random()).cpdag(), guess) <= 1
+    half = of("abc", [[0, 1, 0], [0, 0, 1], [0, 1, 0]])  # Meek's first rule would direct b - c
+    square = np.roll(np.eye(4), 1, axis=0) + np.roll(np.eye(4), -1, axis=0)  # hides a collider
+    for odd in (half, of("abcd", square), of("a", [[0]])):
+        with pytest.raises(ValueError, match="must be a DAG or its graph.cpdag"):
+            parent_aid(odd, odd)
     with pytest.raises(ValueError, match="only one has c, z"):
         shd(CHAIN, of("abz", np.zeros((3, 3))))
 
