@@ -14,7 +14,6 @@ from valuegraph.pushes import (
     origin_table,
     random_directions,
     relative_dose,
-    scaled,
     single_facts,
     stances,
     with_norm,
@@ -42,7 +41,7 @@ def test_the_origin_of_all_kinds_stands_in_one_table(inventory, bank):
         *single_facts(bank, ["SE_f1", "N1"]),
         *hard_prompts(inventory, values=["SD"]),
         *hard_prompts(inventory, values=["SD"], inclined=False),
-        *scaled(PUSH, [-2]),
+        PUSH * -2,
     ]
     table = origin_table(made)
     assert list(table.index) == [one.name for one in made]
@@ -117,9 +116,8 @@ STATES, SCORES = np.arange(24.0).reshape(6, 4) ** 2, pd.DataFrame({"SE": range(6
     ("use", "message"),
     [
         (lambda i, b: stances(i, b, values=["XX"]), "'XX'"),
-        (lambda i, b: hard_prompts(i, values=["XX"]), "no value 'XX'"),
-        (lambda i, b: single_facts(b, ["SD_f99"]), "no fact 'SD_f99'"),
-        (lambda i, b: scaled(PUSH, [1, 1]), "must differ"),
+        (lambda i, b: hard_prompts(i, values=["XX"]), "unknown .*'XX'; near are"),
+        (lambda i, b: single_facts(b, ["SD_f99"]), "unknown fact.*'SD_f99'"),
         (lambda i, b: difference_of_means(STATES, SCORES[:5], "SE"), "6 roles and scores of 5"),
         (lambda i, b: difference_of_means(STATES, SCORES, "XX"), "scores on 'XX'"),
         (lambda i, b: difference_of_means(STATES, SCORES, "SE", share=0.6), "share is 0.6"),

@@ -13,7 +13,7 @@ import pandas as pd
 
 from valuegraph.interventions import Intervention, Sentence, Shift
 from valuegraph.inventory import Inventory
-from valuegraph.roles import RoleBank, stance_sentence
+from valuegraph.roles import RoleBank, known, stance_sentence
 
 #: How Kang et al. (2025) name a value to a model; its label and phrase are the inventory's.
 HARD_PROMPT = "You are {inclined} to the value of {label}, which means {phrase}."
@@ -64,10 +64,8 @@ def single_facts(bank: RoleBank, facts: Sequence[str] | None = None) -> list[Sen
         strength of the fact.
     """
     facts = [fact for fact, (v, _) in bank.effects.items() if v] if facts is None else facts
-    for fact in facts:
-        if fact not in bank.texts:
-            raise ValueError(f"no fact {fact!r} in the role bank; one is {next(iter(bank.texts))}")
-    return [_about(f"fact {f}", bank.texts[f], "fact", *bank.effects[f]) for f in facts]
+    known_ones = [known(fact, bank.texts) for fact in facts]
+    return [_about(f"fact {f}", bank.texts[f], "fact", *bank.effects[f]) for f in known_ones]
 
 
 def hard_prompts(inventory: Inventory, *, values=None, inclined=True) -> list[Sentence]:
@@ -97,9 +95,7 @@ def hard_prompts(inventory: Inventory, *, values=None, inclined=True) -> list[Se
     word, way, amount = ("inclined", "for", 1) if inclined else ("disinclined", "against", -1)
     made = []
     for value in inventory.codes if values is None else values:
-        if value not in inventory.codes:
-            raise ValueError(f"no value {value!r}; there are {', '.join(inventory.codes)}")
-        label, phrase = inventory.values.loc[value, ["label", "phrase"]]
+        label, phrase = inventory.values.loc[known(value, inventory.codes), ["label", "phrase"]]
         text = HARD_PROMPT.format(inclined=word, label=label, phrase=phrase)
         made.append(_about(f"{value}: hard prompt {way}", text, "hard prompt", value, amount))
     return made
@@ -132,27 +128,6 @@ def origin_table(interventions: Sequence[Intervention]) -> pd.DataFrame:
             row |= {"layer": one.layer, "where": one.where, "norm": norm}
         rows.append(row | ({"text": one.text} if one.text else {}))
     return pd.DataFrame(rows, pd.Index([one.name for one in interventions], name="intervention"))
-
-
-def scaled(shift: Shift, coefficients: Sequence[float]) -> list[Shift]:
-    """Multiply a shift, for curves of dose and response.
-
-    Parameters
-    ----------
-    shift
-        What a coefficient of 1 adds.
-    coefficients
-        Different multiples, of either sign; at 0 nothing is added.
-
-    Returns
-    -------
-    list of Shift
-        Their origin holds the multiple as ``coefficient``.
-    """
-    made = [shift * float(coefficient) for coefficient in coefficients]
-    if not made or len({one.name for one in made}) < len(made):
-        raise ValueError(f"coefficients must differ by 6 digits, got {list(coefficients)}")
-    return made
 
 
 def difference_of_means(states, scores: pd.DataFrame, value: str, *, share=0.5) -> np.ndarray:

@@ -25,11 +25,11 @@ from tqdm import tqdm
 from valuegraph import run_folder
 from valuegraph.elicitation import check_names, check_options, elicit
 from valuegraph.forward import default_batch_tokens
-from valuegraph.inventory import Inventory
+from valuegraph.inventory import Inventory, fingerprint
 from valuegraph.models import Respondent, load_model
 from valuegraph.prompts import PromptFormat, render_prompt
-from valuegraph.roles import Role, roles_fingerprint
-from valuegraph.run_folder import LAYOUT, MANIFEST, Block, RunStatus, fingerprint, run_status
+from valuegraph.roles import Role
+from valuegraph.run_folder import LAYOUT, MANIFEST, Block, RunStatus, run_status
 from valuegraph.tables import require_whole
 
 # Hooks and the number of threads belong to the whole process, so it answers one block at a time.
@@ -97,7 +97,8 @@ class Sweep:
         del settings["model.device"]  # shards may lie on several GPUs
         settings |= {f"inventory.{k}": getattr(self.inventory, k) for k in ("name", "fingerprint")}
         settings["inventory.items"] = len(self.inventory.items)
-        settings["roles.fingerprint"] = roles_fingerprint(self.roles)
+        texts = [role and [role.name, role.text] for role in self.roles]
+        settings["roles.fingerprint"] = fingerprint(texts)
         settings["roles.seeds"] = [int(seed) for seed in self.seeds]
         for field in ("roles", "interventions", "formats"):
             settings[field] = [entry.name if entry else "none" for entry in getattr(self, field)]
