@@ -170,9 +170,9 @@ def test_costs_by_hand():
     alone = costs(answers)
     assert alone[[c for c in COSTS if c != "outside"]].isna().all(axis=None)
     assert "reads" not in alone
-    with pytest.raises(ValueError, match="costs need answers under 'none'"):
+    with pytest.raises(ValueError, match="effects need the baseline 'none'"):
         costs(answers[answers["intervention"] == "push"])
-    with pytest.raises(ValueError, match="'b' lacks an intervention"):
+    with pytest.raises(ValueError, match="lacks answers or figures under"):
         costs(answers, readings.iloc[:1].assign(role="b", divergence=np.nan))
 
 
