@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from valuegraph.answers import NO_INTERVENTION, score_answers
-from valuegraph.resampling import intervals, ratio, resampled_mean, role_weights
+from valuegraph.resampling import intervals, resampled_mean, role_weights
 
 #: Changes of a score up to this size count as unchanged. Log-odds always move a little: a tenth of
 #: a log-odds unit moves no probability by more than .025. Scores from answers move in steps.
@@ -27,7 +27,7 @@ COSTS = {
 _ROUNDING = 1e-9  # scores are means of sums, whose rounding must not count as a change
 
 
-def changes(table: pd.DataFrame, *, by: str = "log_odds") -> pd.DataFrame:
+def changes(table: pd.DataFrame, *, by="log_odds", under=None) -> pd.DataFrame:
     """Change of every role's scores under every intervention.
 
     Parameters
@@ -35,8 +35,10 @@ def changes(table: pd.DataFrame, *, by: str = "log_odds") -> pd.DataFrame:
     table
         Answers, or scores with the index ``(intervention, role)``, under no intervention and at
         least one other for the same roles.
-    by
+    by : str
         What answers are scored by, as for `valuegraph.score_answers`.
+    under : sequence of str, optional
+        Names of the interventions of interest, in this order; by default all there are.
 
     Returns
     -------
@@ -49,7 +51,7 @@ def changes(table: pd.DataFrame, *, by: str = "log_odds") -> pd.DataFrame:
         there = ", ".join(map(str, names)) or "answers under one of them only"
         needed = f"the baseline {NO_INTERVENTION!r} and at least one intervention"
         raise ValueError(f"effects need {needed}; there are {there}")
-    names.remove(NO_INTERVENTION)
+    names = [n for n in names if n != NO_INTERVENTION] if under is None else list(under)
     complete = _complete(scores, [NO_INTERVENTION, *names])
     start = complete.loc[NO_INTERVENTION]
     return complete.loc[names] - np.tile(start, (len(names), 1))
@@ -86,7 +88,7 @@ def effects_of(
     tolerance = TOLERANCES[by] if tolerance is None else tolerance
     if not tolerance >= 0:
         raise ValueError(f"tolerance must be 0 or more, got {tolerance}")
-    mean, low, high = intervals(_resampled(change, draws, seed))
+    mean, low, high = intervals(resampled(change, draws, seed))
     over = tolerance + _ROUNDING
     up = (change > over).groupby(level=0, sort=False).mean()
     down = (change < -over).groupby(level=0, sort=False).mean()
@@ -102,13 +104,9 @@ def effects_of(
 
 def effect_matrix(effects: pd.DataFrame, column: str = "effect") -> pd.DataFrame:
     """Lay a column of a table of effects out as interventions by values, in their order."""
-    if column not in effects.columns:
-        raise ValueError(f"no column {column!r}; there are {', '.join(effects.columns)}")
-    cells = effects.set_index(["intervention", "value"])[column]
-    names, values = (cells.index.unique(level) for level in cells.index.names)
-    if not cells.index.is_unique or len(cells) < len(names) * len(values):
-        raise ValueError("each intervention needs its effect on each value once")
-    return cells.unstack("value").loc[names, values].rename_axis(columns=None)
+    wide = effects.pivot(index="intervention", columns="value", values=column)
+    wide = wide.loc[effects["intervention"].unique(), effects["value"].unique()]
+    return wide.rename_axis(columns=None)
 
 
 def cosine(effect: Sequence[float], truth: Sequence[float]) -> float:
@@ -118,59 +116,6 @@ def cosine(effect: Sequence[float], truth: Sequence[float]) -> float:
     if norms == 0:
         raise ValueError("an effect that is zero on every value has no direction")
     return float(a @ b / norms)
-
-
-def target_and_collateral(
-    table: pd.DataFrame, targets, *, truth=None, by="log_odds", draws=1000, seed=0
-) -> pd.DataFrame:
-    """Tell what interventions do to their target, to all other values, and whether as they should.
-
-    Parameters
-    ----------
-    table, by
-        As for `changes`.
-    targets : str or dict
-        The target of all interventions, or of each by its name; others are left out.
-    truth : mapping or pandas.DataFrame, optional
-        What an intervention should change, up to a positive factor, by value; or a frame with a row
-        for each target, such as total effects ``[cause, effect]``.
-    draws, seed : int
-        Bootstrap resamples of the roles.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row for each intervention: ``intervention``, ``value`` (its target), and each with the
-        ends of its interval (``<name>_low``, ``<name>_high``)
-
-        - ``target``: mean change of the target, in the unit of the scores;
-        - ``collateral``: mean absolute value of the mean changes of the other values. Noise adds to
-          it, so that it is never quite 0;
-        - ``cosine`` of the mean changes of all values with the truth; NaN without a truth or if
-          nothing changed.
-    """
-    change = changes(table, by=by)
-    if isinstance(targets, str):
-        targets = dict.fromkeys(change.index.unique(0), targets)
-    values, known = list(change.columns), change.index.unique(0)
-    for name, value in targets.items():
-        if name not in known or value not in values:
-            raise ValueError(f"no {value!r} under {name!r}; values are {', '.join(values)}")
-    aims = list(targets.values())
-    means = _resampled(change.loc[list(targets)], draws, seed)
-    others = np.array([[v != value for v in values] for value in aims])
-    if truth is None:
-        truth = dict.fromkeys(values, np.nan)
-    should = truth.loc[aims] if isinstance(truth, pd.DataFrame) else pd.DataFrame([truth])
-    should = should[values].to_numpy(dtype=float)
-    lengths = np.linalg.norm(means, axis=2) * np.linalg.norm(should, axis=1)
-    figures = {
-        "target": means[:, ~others],
-        "collateral": np.abs(means * others).sum(axis=2) / (len(values) - 1),
-        "cosine": ratio((means * should).sum(axis=2), lengths),
-    }
-    rows = pd.MultiIndex.from_arrays([list(targets), aims], names=["intervention", "value"])
-    return _with_ends(np.stack(list(figures.values()), axis=2), rows, figures).reset_index()
 
 
 def costs(
@@ -209,7 +154,7 @@ def costs(
         parts.append(changes(_means(unparsed, ["unparsed"])))
     names = parts[0].index.unique(0)
     table = _complete(pd.concat(parts, axis=1), names).reindex(columns=list(COSTS))
-    made = _with_ends(_resampled(table, draws, seed), names, table.columns).reset_index()
+    made = with_ends(resampled(table, draws, seed), names, table.columns).reset_index()
     made["n_roles"] = table.index.unique(1).size
     return made if readings is None else made.assign(reads=bool(readings["reads"].all()))
 
@@ -229,8 +174,21 @@ def _complete(table: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     return table
 
 
-def _resampled(change: pd.DataFrame, draws: int, seed: int) -> np.ndarray:
-    """Return means over roles, then those of resamples, ``(1 + draws, interventions, columns)``."""
+def resampled(change: pd.DataFrame, draws: int, seed: int) -> np.ndarray:
+    """Return means over roles, then those of resamples of the roles.
+
+    Parameters
+    ----------
+    change
+        Index ``(intervention, role)``, as `changes` returns it.
+    draws, seed
+        Bootstrap resamples, the same for all interventions and columns.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape ``(1 + draws, interventions, columns)``.
+    """
     names, roles = (change.index.unique(level) for level in (0, 1))
     if len(roles) < 2 or draws < 1:
         raise ValueError(f"intervals need 2 roles and 1 draw, got {len(roles)} and {draws}")
@@ -238,7 +196,15 @@ def _resampled(change: pd.DataFrame, draws: int, seed: int) -> np.ndarray:
     return resampled_mean(by_role, role_weights(len(roles), draws, seed=seed))
 
 
-def _with_ends(drawn: np.ndarray, rows: pd.Index, columns: Sequence[str]) -> pd.DataFrame:
-    """Return figures and the ends of their intervals from draws ``(1 + draws, rows, columns)``."""
+def with_ends(drawn: np.ndarray, rows: pd.Index, columns: Sequence[str]) -> pd.DataFrame:
+    """Lay figures out in a table with the ends of their intervals, ``<column>_low`` and ``_high``.
+
+    Parameters
+    ----------
+    drawn
+        Figures of all resamples, shape ``(1 + draws, rows, columns)``, the estimate first.
+    rows, columns
+        What they are of, and their names.
+    """
     parts = zip(("", "_low", "_high"), intervals(drawn), strict=True)
     return pd.concat([pd.DataFrame(x, rows, columns).add_suffix(end) for end, x in parts], axis=1)

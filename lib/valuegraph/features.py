@@ -13,13 +13,14 @@ from valuegraph.effects import changes
 from valuegraph.interventions import Shift
 from valuegraph.sae import feature_activity, feature_shift
 
-_WAYS = {(1, -1): "up and down", (1,): "up only", (-1,): "down only"}
-
 
 def candidate_pushes(
-    sae, states, *, n_candidates=24, min_rate=0.2, strength=1.0, signs=(1, -1), **place
+    sae, states, *, n_candidates=24, min_rate=0.2, strength=1.0, **place
 ) -> tuple[pd.DataFrame, list[Shift]]:
     """Propose the features that are most active on average, among those that fire often enough.
+
+    Each is pushed both up and down: what lowers a value when added need not raise it as much when
+    taken away.
 
     Parameters
     ----------
@@ -35,9 +36,6 @@ def candidate_pushes(
     strength : float
         How many typical activations a push is; a feature's typical activation is its mean where it
         fires.
-    signs : tuple of int
-        Ways in which each is pushed. Both by default: what lowers a value when added need not raise
-        it as much when taken away.
     place
         Where the pushes act: ``layer`` and ``where`` as for `valuegraph.feature_shift`.
 
@@ -50,10 +48,6 @@ def candidate_pushes(
     shifts : list of Shift
         The same pushes, to elicit answers under.
     """
-    ways = _WAYS.get(tuple(signs))
-    if n_candidates < 1 or not 0 <= min_rate <= 1 or not strength > 0 or not ways:
-        got = f"got {n_candidates}, {min_rate}, {strength} and {signs}"
-        raise ValueError(f"n_candidates, min_rate, strength or signs are out of range: {got}")
     activity = feature_activity(sae, states)
     table = pd.DataFrame({"rate": (activity > 0).mean(axis=0), "activity": activity.mean(0, float)})
     most = table["rate"].max()
@@ -64,9 +58,10 @@ def candidate_pushes(
     table.insert(1, "activity_rank", table.index + 1)
     rule = (
         f"Of the features that fire on at least {min_rate:.0%} of the train roles, the "
-        f"{len(table)} most active are pushed {ways} by {strength:g} times their typical activity."
+        f"{len(table)} most active are pushed up and down by {strength:g} times their typical "
+        "activity."
     )
-    table = table.merge(pd.DataFrame({"sign": signs}), how="cross")
+    table = table.merge(pd.DataFrame({"sign": [1, -1]}), how="cross")
     table["coefficient"] = table["sign"] * strength * (table["activity"] / table["rate"])
     pushes = zip(table["feature"], table["coefficient"], strict=True)
     shifts = [feature_shift(sae, f, coefficient=c, **place) for f, c in pushes]
@@ -106,19 +101,13 @@ def choose_features(
         ``score`` (size times specificity, negative unless both are positive) and ``rank`` (1 for
         the best of the value). ``.attrs["rule"]`` holds the rule in words.
     """
-    change = changes(answers, by=by)
-    lost = [name for name in candidates["intervention"] if name not in change.index.unique(0)]
-    if lost:
-        raise ValueError(f"there are no answers under the candidate {lost[0]!r}")
-    effect = change.groupby(level=0, sort=False).mean().loc[candidates["intervention"]]
+    change = changes(answers, by=by, under=candidates["intervention"])
+    effect = change.groupby(level=0, sort=False).mean()
     spread = score_answers(answers, by=by).loc[NO_INTERVENTION].std()
     if not (spread > 0).all():
         raise ValueError(f"{spread.idxmin()} does not vary over the roles, so a change has no size")
     values = list(effect.columns)
-    axes = pd.DataFrame(np.eye(len(values)), values, values) if expected is None else expected
-    axes = axes.reindex(index=values, columns=values).to_numpy(dtype=float)
-    if not np.isfinite(axes).all():
-        raise ValueError(f"expected needs a finite number for each pair of {', '.join(values)}")
+    axes = np.eye(len(values)) if expected is None else expected.loc[values, values].to_numpy()
     sizes, wanted = (effect / spread).to_numpy(), axes / spread.to_numpy()
     norms = np.linalg.norm(sizes, axis=1)[:, None] * np.linalg.norm(wanted, axis=1)
     specificity = np.divide(sizes @ wanted.T, norms, out=np.zeros_like(norms), where=norms > 0)
