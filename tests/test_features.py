@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from valuegraph.answers import COLUMNS, NO_INTERVENTION
-from valuegraph.features import best_features, candidate_pushes, choose_features, require_unseen
+from valuegraph.sae import best_features, candidate_pushes, choose_features, require_unseen
 
 
 @pytest.fixture
