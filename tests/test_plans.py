@@ -289,5 +289,5 @@ def test_actions_and_effects_are_checked():
     twice = pd.concat([shift_actions([shift], limit=1)] * 2)
     with pytest.raises(ValueError, match="different names"):
         effects_from_changes(twice, np.ones((2, 3, 4)), VALUES)
-    with pytest.raises(ValueError, match="unknown among"):
+    with pytest.raises(KeyError, match="nothing"):
         effects_of_rows(CHAIN).choose(["nothing"])

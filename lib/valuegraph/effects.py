@@ -16,13 +16,10 @@ from valuegraph.resampling import intervals, resampled_mean, role_weights
 #: a log-odds unit moves no probability by more than .025. Scores from answers move in steps.
 TOLERANCES = {"log_odds": 0.1, "answer": 0.0}
 
-#: Costs, and what each is; all are changes against no intervention.
-COSTS = {
-    "log_loss": "change of log-loss on neutral text, nats per token",
-    "divergence": "divergence of the next word on neutral text, nats per token",
-    "outside": "change of the probability outside yes and no",
-    "unparsed": "change of the share of written answers that say neither yes nor no",
-}
+#: Changes against no intervention: of log-loss on neutral text, in nats per token; of the next word
+#: there (divergence, in the same unit); of the probability outside yes and no; and of the share of
+#: written answers that say neither yes nor no.
+COSTS = ("log_loss", "divergence", "outside", "unparsed")
 
 _ROUNDING = 1e-9  # scores are means of sums, whose rounding must not count as a change
 
@@ -153,7 +150,7 @@ def costs(
         unparsed = written.assign(unparsed=written["answer"] == 0)
         parts.append(changes(_means(unparsed, ["unparsed"])))
     names = parts[0].index.unique(0)
-    table = _complete(pd.concat(parts, axis=1), names).reindex(columns=list(COSTS))
+    table = _complete(pd.concat(parts, axis=1), names).reindex(columns=COSTS)
     made = with_ends(resampled(table, draws, seed), names, table.columns).reset_index()
     made["n_roles"] = table.index.unique(1).size
     return made if readings is None else made.assign(reads=bool(readings["reads"].all()))

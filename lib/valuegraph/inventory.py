@@ -57,8 +57,7 @@ class Inventory:
     def __post_init__(self) -> None:
         items = self.items.reset_index(drop=True).copy()
         values = self.values.rename_axis("value").copy()
-        object.__setattr__(self, "items", items)
-        object.__setattr__(self, "values", values)
+        vars(self).update(items=items, values=values)
         where = f"inventory {self.name!r}"
         tables.require_columns(items, _ITEM_COLUMNS, f"{where}, items,")
         tables.require_columns(values, _VALUE_COLUMNS, f"{where}, values,")

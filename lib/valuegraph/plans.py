@@ -106,9 +106,7 @@ class ActionEffects:
 
     def choose(self, names: Sequence[str]) -> "ActionEffects":
         """Keep some actions, in the order given."""
-        at = self.effect.index.get_indexer(list(names))
-        if (at < 0).any():
-            raise ValueError(f"unknown among {list(names)}; actions are {list(self.effect.index)}")
+        at = [self.effect.index.get_loc(name) for name in names]
         kept = [table.iloc[at] for table in (self.actions, self.effect, self.error)]
         return ActionEffects(*kept, self.correlation[np.ix_(at, at)], self.n_roles, self.by)
 

@@ -88,7 +88,8 @@ def draw_intervals(axes, tables, *, truth=None, xlabel: str = "") -> None:
     series = zip(tables.items(), _SERIES[: len(tables)], strict=True)
     for k, ((name, table), (colour, mark)) in enumerate(series):
         y = np.array([labels.index(x) for x in table.index]) + apart * (k - (len(tables) - 1) / 2)
-        x, low, high = _ends(table)
+        x = table["effect" if "effect" in table else "estimate"]
+        low, high = table.reindex(columns=["low", "high"]).to_numpy(dtype=float).T
         axes.hlines(y, low, high, color=colour, linewidth=1.4)
         axes.plot(x, y, mark, color=colour, mfc=("white", colour)[k % 2 == 0], ms=5, label=name)
     if truth is not None:
@@ -97,12 +98,6 @@ def draw_intervals(axes, tables, *, truth=None, xlabel: str = "") -> None:
     axes.axvline(0, **_NULL, zorder=0)
     axes.set(xlabel=xlabel, ylim=(len(labels) - 0.4, -0.6))
     axes.set_yticks(range(len(labels)), labels)
-
-
-def _ends(table: pd.DataFrame) -> np.ndarray:
-    """Return estimates and ends of their intervals, ``(3, n)``; NaN without intervals."""
-    estimate = table["effect" if "effect" in table else "estimate"]
-    return np.array([estimate, *table.reindex(columns=["low", "high"]).to_numpy().T], dtype=float)
 
 
 def plot_intervals(tables, **options) -> Figure:

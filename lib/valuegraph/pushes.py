@@ -11,7 +11,7 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
-from valuegraph.interventions import Intervention, Sentence, Shift
+from valuegraph.interventions import Sentence, Shift
 from valuegraph.inventory import Inventory
 from valuegraph.roles import RoleBank, known, stance_sentence
 
@@ -105,31 +105,6 @@ def _about(name: str, text: str, kind: str, value: str, amount: float) -> Senten
     return Sentence(name, text, {"kind": kind, "value": value, "amount": float(amount)})
 
 
-def origin_table(interventions: Sequence[Intervention]) -> pd.DataFrame:
-    """List interventions with what they were made of, to be joined to tables of their effects.
-
-    Parameters
-    ----------
-    interventions
-        Shifts, sentences or combinations.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Index ``intervention``. Columns: the entries of all origins (kind, value and amount of
-        sentences; feature and coefficient of features; control of `control_shifts`), text, and
-        layer, where and norm (length of the vector) of shifts. NaN where one does not apply.
-    """
-    rows = []
-    for one in interventions:
-        row = dict(getattr(one, "origin", {}))
-        if isinstance(one, Shift):
-            norm = float(np.linalg.norm(one.vector))
-            row |= {"layer": one.layer, "where": one.where, "norm": norm}
-        rows.append(row | ({"text": one.text} if one.text else {}))
-    return pd.DataFrame(rows, pd.Index([one.name for one in interventions], name="intervention"))
-
-
 def difference_of_means(states, scores: pd.DataFrame, value: str, *, share=0.5) -> np.ndarray:
     """Mean state of the roles that score high on a value, minus that of those that score low.
 
@@ -156,11 +131,9 @@ def difference_of_means(states, scores: pd.DataFrame, value: str, *, share=0.5) 
     """
     n_roles = len(_matrix(states))
     n = int(share * n_roles)
-    if n_roles != len(scores) or value not in scores.columns:
-        raise ValueError(
-            f"needed are states and scores on {value!r} of the same roles; there are states of "
-            f"{n_roles} roles and scores of {len(scores)} on {', '.join(map(str, scores))}"
-        )
+    if n_roles != len(scores):
+        both = f"there are states of {n_roles} roles and scores of {len(scores)}"
+        raise ValueError(f"{both}; give both of the same roles, in one order")
     if share > 0.5 or n < 1:
         raise ValueError(f"share is {share}; take up to half of {n_roles} roles, one at least")
     score = scores[value].to_numpy(dtype=float)

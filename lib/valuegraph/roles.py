@@ -48,11 +48,10 @@ class Role:
     stances: tuple[tuple[str, float], ...] = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "facts", tuple(self.facts))
-        object.__setattr__(self, "stances", tuple((v, float(level)) for v, level in self.stances))
-        for what in ("name", "text"):
-            entry = getattr(self, what)
-            if not isinstance(entry, str) or not entry.strip():
+        stances = tuple((value, float(level)) for value, level in self.stances)
+        vars(self).update(facts=tuple(self.facts), stances=stances)
+        for what, entry in (("name", self.name), ("text", self.text)):
+            if not entry.strip():
                 raise ValueError(f"the {what} of a role is {entry!r}; give one, or use no role.")
         for entries in (self.facts, [value for value, _ in self.stances]):
             if len(set(entries)) < len(entries):

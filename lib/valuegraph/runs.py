@@ -206,9 +206,8 @@ def _answer(sweep, out, mine, missing, given, respondent, n_jobs, progress) -> N
     """Answer blocks, and write each as it comes."""
     # Unordered: a slow block must not keep finished ones from the disk.
     run = Parallel(min(n_jobs, len(missing)), batch_size=1, return_as="generator_unordered")
-    settled = {"asked": {}, "computed": given}
-    if (out / MANIFEST).exists():
-        settled = run_folder.read_manifest(out)
+    begun = (out / MANIFEST).exists()
+    settled = run_folder.read_manifest(out) if begun else {"asked": {}, "computed": given}
     call, constant = delayed(_answer_block), (sweep.model, respondent, out)
     # Each takes what is settled when its turn comes.
     calls = (call(b.number, _arguments(sweep, b), settled, *constant) for b in missing)
@@ -235,13 +234,10 @@ def _answer(sweep, out, mine, missing, given, respondent, n_jobs, progress) -> N
 
 def _arguments(sweep: Sweep, block: Block) -> dict:
     """Return the arguments of `elicit` for a block."""
-    return {
-        "inventory": sweep.inventory,
-        "roles": [sweep.roles[k] for k in block.roles],
-        "interventions": [sweep.interventions[k] for k in block.interventions],
-        "formats": [sweep.formats[block.fmt]],
-        **{name: getattr(sweep, name) for name in ("mode", "prior", "max_new_tokens")},
-    }
+    asked = {n: getattr(sweep, n) for n in ("inventory", "mode", "prior", "max_new_tokens")}
+    asked["roles"] = [sweep.roles[k] for k in block.roles]
+    asked["interventions"] = [sweep.interventions[k] for k in block.interventions]
+    return asked | {"formats": [sweep.formats[block.fmt]]}
 
 
 @lru_cache(maxsize=1)

@@ -124,10 +124,9 @@ def feature_shift(
         Named after feature and coefficient, and after all that is not the default.
     """
     _require_usable(sae)
-    if not 0 <= feature < sae.cfg.d_sae or convention not in CONVENTIONS:
-        raise ValueError(
-            f"no feature {feature} of {sae.cfg.d_sae}, or {convention!r} in {CONVENTIONS}"
-        )
+    n = sae.cfg.d_sae
+    if not 0 <= feature < n or convention not in CONVENTIONS:
+        raise ValueError(f"no feature {feature} of {n}, or {convention!r} in {CONVENTIONS}")
     row, name = _numpy(sae.W_dec[feature]), f"feature {feature} x {coefficient:g}"
     if convention == "unit":
         row, name = with_norm(row, 1.0), f"{name} unit"
@@ -296,8 +295,7 @@ def choose_features(
     specificity = np.divide(sizes @ wanted.T, norms, out=np.zeros_like(norms), where=norms > 0)
     score = np.abs(sizes * specificity)
     score[(sizes <= 0) | (specificity <= 0)] *= -1  # it must raise the value, and fit it
-    table = candidates.loc[candidates.index.repeat(len(values))].reset_index(drop=True)
-    table["value"] = np.tile(values, len(candidates))
+    table = candidates.merge(pd.DataFrame({"value": values}), how="cross")
     figures = np.stack([effect, sizes, specificity, score], axis=-1).reshape(-1, 4)
     table[["effect", "size", "specificity", "score"]] = figures
     table["rank"] = (-table["score"]).groupby(table["value"]).rank(method="first").astype(int)
