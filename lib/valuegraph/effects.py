@@ -16,9 +16,9 @@ from valuegraph.resampling import intervals, resampled_mean, role_weights
 #: a log-odds unit moves no probability by more than .025. Scores from answers move in steps.
 TOLERANCES = {"log_odds": 0.1, "answer": 0.0}
 
-#: Changes against no intervention: of log-loss on neutral text, in nats per token; of the next word
-#: there (divergence, in the same unit); of the probability outside yes and no; and of the share of
-#: written answers that say neither yes nor no.
+#: Changes against no intervention: of log-loss on neutral text and of the next word there, both in
+#: nats per token; of the probability outside yes and no; and of the share of written answers that
+#: say neither yes nor no.
 COSTS = ("log_loss", "divergence", "outside", "unparsed")
 
 _ROUNDING = 1e-9  # scores are means of sums, whose rounding must not count as a change

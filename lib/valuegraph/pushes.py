@@ -64,8 +64,8 @@ def single_facts(bank: RoleBank, facts: Sequence[str] | None = None) -> list[Sen
         strength of the fact.
     """
     facts = [fact for fact, (v, _) in bank.effects.items() if v] if facts is None else facts
-    known_ones = [known(fact, bank.texts) for fact in facts]
-    return [_about(f"fact {f}", bank.texts[f], "fact", *bank.effects[f]) for f in known_ones]
+    facts = [known(fact, bank.texts) for fact in facts]
+    return [_about(f"fact {f}", bank.texts[f], "fact", *bank.effects[f]) for f in facts]
 
 
 def hard_prompts(inventory: Inventory, *, values=None, inclined=True) -> list[Sentence]:

@@ -284,9 +284,17 @@ def neutral_texts(bank: RoleBank, n: int = 1, sentences: int = 16) -> tuple[str,
     return tuple(" ".join(bank.texts[fact] for fact in part) for part in parts)
 
 
-def known(entry, known: Iterable):
-    """Return what is known, or say what is near."""
-    if entry not in known:
-        near = ", ".join(get_close_matches(str(entry), list(map(str, known)), cutoff=0.0))
+def known(entry, entries: Iterable):
+    """Return an entry that is known, or say which are near.
+
+    Parameters
+    ----------
+    entry : str or float
+        Id of a fact, code of a value, or level of a stance.
+    entries : iterable
+        All that there are.
+    """
+    if entry not in entries:
+        near = ", ".join(get_close_matches(str(entry), list(map(str, entries)), cutoff=0.0))
         raise ValueError(f"unknown fact, value or level {entry!r}; near are {near}.")
     return entry
