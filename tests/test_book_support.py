@@ -17,6 +17,7 @@ from book_support import (
     glue,
     gpus,
     plan_builder,
+    plot_graph_comparison,
     respondent_or_organism,
     stand_in,
     steering_console,
@@ -26,7 +27,6 @@ from book_support.slides import in_live_notebook, svg_of, with_own_ids, words_of
 from valuegraph.forward import LEAST_TOKENS, tokens_in
 from valuegraph.graph import ValueGraph
 from valuegraph.models import load_model
-from valuegraph.plots import plot_graph_comparison
 from valuegraph.runs import ModelSource
 from valuegraph.style import figure_in_style
 

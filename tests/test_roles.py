@@ -14,7 +14,6 @@ from valuegraph.roles import (
     neutral_texts,
     read_roles,
     role_shifts,
-    roles_fingerprint,
     sample_personas,
     sample_roles,
     split_roles,
@@ -50,22 +49,11 @@ def test_facts_grade_each_value_alike_in_short_sentences(bank, inventory):
     assert repr(bank) == "RoleBank(128 facts, 48 neutral, 6 stances)"
 
 
-@pytest.mark.parametrize(
-    ("table", "row", "column", "entry", "message"),
-    [
-        (0, 0, "fact", "Y_f1", "fact 'Y_f1' stands twice"),
-        (0, 0, "text", "", "text is empty"),
-        (0, 0, "strength", 0.0, "'X_f1' needs both a value and a strength, or neither"),
-        (0, 0, "strength", np.inf, "must be finite"),
-        (1, 0, "level", -1.0, "levels different"),
-        (1, 0, "template", "You care.", "lacks '{phrase}'"),
-    ],
-)
-def test_a_bank_that_is_not_sound_is_refused(table, row, column, entry, message):
-    tables = small_tables()
-    tables[table].loc[row, column] = entry
-    with pytest.raises(ValueError, match=message):
-        RoleBank(*tables)
+def test_the_bank_of_the_package_is_sound(bank):
+    assert bank.facts[["fact", "text"]].apply(lambda column: column.str.lower().is_unique).all()
+    assert bank.stances.apply(lambda column: column.is_unique).all()
+    assert ((bank.facts["strength"] == 0) == (bank.facts["value"] == "")).all()
+    assert bank.stances["template"].str.contains("{phrase}", regex=False).all()
 
 
 # composing
@@ -214,13 +202,6 @@ def test_roles_of_ones_own_are_read_from_a_file(tmp_path):
         path.write_text(text)
         with pytest.raises(ValueError, match=message):
             read_roles(path)
-
-
-def test_a_fingerprint_is_that_of_names_and_texts_in_order():
-    a, b = Role("a", "You sing."), Role("b", "You run.")
-    lists = ([a, b], [b, a], [a], [None, a], [Role("a", "You run.")], [Role("c", "You sing.")])
-    assert len({roles_fingerprint(roles) for roles in lists}) == len(lists)
-    assert roles_fingerprint([Role("a", "You sing.", facts=("x",))]) == roles_fingerprint([a])
 
 
 def test_train_and_test_roles_share_no_text_and_keep_their_order():

@@ -28,9 +28,9 @@ PLAIN = TrainingRecipe(interchange=False, **SIZES)
 def meanings(inventory, bank, structure):
     """What each sentence of a role fixes: index of the value (None: of none), size, is-stance."""
     facts = bank.facts[["text", "value", "strength"]].itertuples(index=False)
-    of_facts = {t: (structure.index(v) if v else None, s, False) for t, v, s in facts}
+    of_facts = {t: (structure.values.index(v) if v else None, s, False) for t, v, s in facts}
     return of_facts | {
-        stance_sentence(bank, inventory, value, level): (structure.index(value), level, True)
+        stance_sentence(bank, inventory, value, level): (structure.values.index(value), level, True)
         for value in inventory.codes
         for level in bank.stances["level"]
     }
@@ -238,7 +238,7 @@ def test_targets_follow_from_the_texts_and_the_structural_model(
             before = tokenizer.decode(batch.branch_ids[row, :column])
             item = before.split("<end><|assistant|>")[-2].split("<|user|>")[-1].strip()
             value, key = items.loc[item, ["value", "key"]]
-            k, person = structure.index(value), row // per_prefix
+            k, person = structure.values.index(value), row // per_prefix
             assert meaning == 2 * k + (key == 1)
             yes_first = "yes or no" in tokenizer.decode(batch.prefix_ids[person])
             log_odds = writer.organism.log_odds(values[person, k], key, yes_first)

@@ -1,15 +1,18 @@
-"""What serves the pages alone: numbers that the text quotes, sliders, and chapter 8's stand-in."""
+"""What serves the pages alone: quoted numbers, sliders, pairs of graphs, chapter 8's stand-in."""
 
 from importlib import import_module
 
+from book_support.aims import target_and_collateral
 from book_support.console import steering_console
 from book_support.glue import glue
+from book_support.graph_pair import plot_graph_comparison
 from book_support.plan_builder import draw_way, plan_builder
 from book_support.slides import Slides
 
 # Loaded when first used: they need torch.
 _HOMES = {"gpu_table": "gpus", "this_gpu": "gpus", "respondent_or_organism": "stand_in"}
-__all__ = ["Slides", "draw_way", "glue", "plan_builder", "steering_console", *_HOMES]
+__all__ = ["Slides", "draw_way", "glue", "plan_builder", "plot_graph_comparison"]
+__all__ += ["steering_console", "target_and_collateral", *_HOMES]
 
 
 def __getattr__(name: str):

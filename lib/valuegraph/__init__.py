@@ -26,11 +26,10 @@ _HOMES = {
     "confidence": "bootstrap",
     "humans": "load_human",
     "verdicts": "compare compare_models",
-    "sae": "feature_activity feature_shift load_sae",
     "pushes": "difference_of_means hard_prompts single_facts stances word_pushes",
     "acting": "acted_graph",
     "effects": "cosine costs effect_matrix effects_of",
-    "features": "choose_features",
+    "sae": "choose_features feature_activity feature_shift load_sae",
     "plans": "check_plan plan",
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names.split()}

@@ -29,8 +29,6 @@ from valuegraph.direct_effects import PARTS, Changes, Fitted, fit
 from valuegraph.drawing import Drawing, draw
 from valuegraph.graph import ValueGraph
 from valuegraph.interventions import Intervention
-from valuegraph.pushes import origin_table
-from valuegraph.resampling import COVERAGE
 
 #: Smallest weight of interest: less than a twelfth of a push is passed on. The organisms' own
 #: weights differ from the planted ones by up to .06 at eight roles, so that less says nothing.
@@ -260,7 +258,9 @@ def _changes(answers, interventions, targets, by) -> tuple[Changes, list[str]]:
     """Lay answers out as changes; refuse what is incomplete."""
     check_answers(answers, by)
     values = list(answers["value"].unique())
-    origins = origin_table(interventions).reindex(columns=["kind", "value", "text"])
+    names = [one.name for one in interventions]
+    origin = [{"text": one.text or None, **getattr(one, "origin", {})} for one in interventions]
+    origins = pd.DataFrame(origin, names, ["kind", "value", "text"], dtype=object)
     if unknown := [name for name in targets if name not in origins.index]:
         raise ValueError(f"targets name {unknown[0]!r}, which is none of the interventions")
     origins["value"] = (
@@ -296,7 +296,7 @@ def _changes(answers, interventions, targets, by) -> tuple[Changes, list[str]]:
 
 def _table(fitted: Fitted, values: Sequence[str], floor: float) -> pd.DataFrame:
     """List weights with their intervals, a row for each ordered pair."""
-    t = stats.t.ppf((1 + COVERAGE) / 2, fitted.df)
+    t = stats.t.ppf(0.975, fitted.df)
     low, high = fitted.weights - t * fitted.sd, fitted.weights + t * fitted.sd
     with np.errstate(divide="ignore", invalid="ignore"):
         p = 2 * stats.t.sf(np.abs(fitted.weights) / fitted.sd, fitted.df)

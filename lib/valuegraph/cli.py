@@ -201,9 +201,8 @@ def scores(
     # A part of a run may lack formats of some roles, and one role says nothing about spread.
     if run_status(run).complete and not flat and unshifted["role"].nunique() > 1:
         if failed := ", ".join(check_spread(unshifted, by=by).failed):
-            raise ValueError(
-                f"no graph should be drawn from these answers: {failed}; or use --flat"
-            )
+            unfit = f"no graph should be drawn from these answers: {failed}"
+            raise ValueError(f"{unfit}; or use --flat")
     table = score_answers(answers, by=by)
     out.parent.mkdir(parents=True, exist_ok=True)
     write_whole(out, table.to_csv().encode())

@@ -43,10 +43,9 @@ def fetch(name: str) -> Path:
         raise ValueError(f"unknown file {name!r}; known are {', '.join(sorted(files.registry))}.")
     path, address = files.abspath / name, files.get_url(name)
     if os.environ.get(FOLDER_VARIABLE):
+        place = f"{FOLDER_VARIABLE} points to {files.path}"
         if not path.is_file():
-            raise DataUnavailable(
-                f"{FOLDER_VARIABLE} points to {files.path}, which lacks {name}; it is at {address}."
-            )
+            raise DataUnavailable(f"{place}, which lacks {name}; it is at {address}.")
         if not available([name]):
             raise ValueError(f"{path} has another SHA-256 than {address}; replace it by that file.")
         return path
@@ -74,10 +73,9 @@ def missing(names: Iterable[str]) -> dict[str, str]:
     """
     reasons: dict[str, str] = {}
     for name in names:
-        if reasons and not available([name]):
-            reasons[name] = f"{name} is not here either; its download was not tried."
-            continue
         try:
+            if reasons and not available([name]):
+                raise DataUnavailable(f"{name} is not here either; its download was not tried.")
             fetch(name)
         except DataUnavailable as error:
             reasons[name] = str(error)

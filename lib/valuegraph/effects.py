@@ -16,18 +16,15 @@ from valuegraph.resampling import intervals, resampled_mean, role_weights
 #: a log-odds unit moves no probability by more than .025. Scores from answers move in steps.
 TOLERANCES = {"log_odds": 0.1, "answer": 0.0}
 
-#: Costs, and what each is; all are changes against no intervention.
-COSTS = {
-    "log_loss": "change of log-loss on neutral text, nats per token",
-    "divergence": "divergence of the next word on neutral text, nats per token",
-    "outside": "change of the probability outside yes and no",
-    "unparsed": "change of the share of written answers that say neither yes nor no",
-}
+#: Changes against no intervention: of log-loss on neutral text and of the next word there, both in
+#: nats per token; of the probability outside yes and no; and of the share of written answers that
+#: say neither yes nor no.
+COSTS = ("log_loss", "divergence", "outside", "unparsed")
 
 _ROUNDING = 1e-9  # scores are means of sums, whose rounding must not count as a change
 
 
-def changes(table: pd.DataFrame, *, by: str = "log_odds") -> pd.DataFrame:
+def changes(table: pd.DataFrame, *, by="log_odds", under=None) -> pd.DataFrame:
     """Change of every role's scores under every intervention.
 
     Parameters
@@ -35,8 +32,10 @@ def changes(table: pd.DataFrame, *, by: str = "log_odds") -> pd.DataFrame:
     table
         Answers, or scores with the index ``(intervention, role)``, under no intervention and at
         least one other for the same roles.
-    by
+    by : str
         What answers are scored by, as for `valuegraph.score_answers`.
+    under : sequence of str, optional
+        Names of the interventions of interest, in this order; by default all there are.
 
     Returns
     -------
@@ -46,18 +45,13 @@ def changes(table: pd.DataFrame, *, by: str = "log_odds") -> pd.DataFrame:
     scores = score_answers(table, by=by) if "item" in table.columns else table
     names = list(scores.index.unique(0)) if scores.index.nlevels == 2 else []
     if NO_INTERVENTION not in names or len(names) < 2:
-        raise ValueError(
-            f"effects need the baseline {NO_INTERVENTION!r} and at least one intervention; there "
-            f"are {', '.join(map(str, names)) or 'answers under one of them only'}"
-        )
-    names.remove(NO_INTERVENTION)
-    cells = pd.MultiIndex.from_product([names, scores.index.unique(1)], names=scores.index.names)
-    start = scores.loc[NO_INTERVENTION].reindex(scores.index.unique(1))
-    change = scores.reindex(cells) - np.tile(start, (len(names), 1))
-    if change.isna().any(axis=None):
-        name, role = change.index[change.isna().any(axis=1)][0]
-        raise ValueError(f"{role!r} lacks answers under the baseline or under {name!r}")
-    return change
+        there = ", ".join(map(str, names)) or "answers under one of them only"
+        needed = f"the baseline {NO_INTERVENTION!r} and at least one intervention"
+        raise ValueError(f"effects need {needed}; there are {there}")
+    names = [n for n in names if n != NO_INTERVENTION] if under is None else list(under)
+    complete = _complete(scores, [NO_INTERVENTION, *names])
+    start = complete.loc[NO_INTERVENTION]
+    return complete.loc[names] - np.tile(start, (len(names), 1))
 
 
 def effects_of(
@@ -91,31 +85,25 @@ def effects_of(
     tolerance = TOLERANCES[by] if tolerance is None else tolerance
     if not tolerance >= 0:
         raise ValueError(f"tolerance must be 0 or more, got {tolerance}")
-    cube = _by_role(change)
-    mean, low, high = intervals(_resampled(cube, draws, seed))
-    up = (cube > tolerance + _ROUNDING).mean(axis=0)
-    down = (cube < -tolerance - _ROUNDING).mean(axis=0)
+    mean, low, high = intervals(resampled(change, draws, seed))
+    over = tolerance + _ROUNDING
+    up = (change > over).groupby(level=0, sort=False).mean()
+    down = (change < -over).groupby(level=0, sort=False).mean()
     moved = up + down
-    n_others = len(moved) - 1
-    others = (moved.sum(axis=0) - moved) / n_others if n_others else np.full_like(moved, np.nan)
     # Rounding may put the ends of a very short interval on one side of the mean.
     figures = {"effect": mean, "low": np.minimum(low, mean), "high": np.maximum(high, mean)}
-    figures |= {"up": up, "down": down, "unchanged": 1 - moved, "base_rate": others}
-    cells = [change.index.unique(0), change.columns]
-    index = pd.MultiIndex.from_product(cells, names=["intervention", "value"])
-    effects = pd.DataFrame({name: x.ravel() for name, x in figures.items()}, index)
-    return effects.assign(n_roles=len(cube)).reset_index()
+    figures |= {"up": up, "down": down, "unchanged": 1 - moved}
+    figures["base_rate"] = (moved.sum() - moved) / (len(moved) - 1)
+    index = pd.MultiIndex.from_product(moved.axes, names=["intervention", "value"])
+    effects = pd.DataFrame({name: np.ravel(x) for name, x in figures.items()}, index)
+    return effects.assign(n_roles=change.index.unique(1).size).reset_index()
 
 
 def effect_matrix(effects: pd.DataFrame, column: str = "effect") -> pd.DataFrame:
     """Lay a column of a table of effects out as interventions by values, in their order."""
-    if column not in effects.columns:
-        raise ValueError(f"no column {column!r}; there are {', '.join(effects.columns)}")
-    cells = effects.set_index(["intervention", "value"])[column]
-    names, values = (cells.index.unique(level) for level in cells.index.names)
-    if not cells.index.is_unique or len(cells) < len(names) * len(values):
-        raise ValueError("each intervention needs its effect on each value once")
-    return cells.unstack("value").loc[names, values].rename_axis(columns=None)
+    wide = effects.pivot(index="intervention", columns="value", values=column)
+    wide = wide.loc[effects["intervention"].unique(), effects["value"].unique()]
+    return wide.rename_axis(columns=None)
 
 
 def cosine(effect: Sequence[float], truth: Sequence[float]) -> float:
@@ -125,62 +113,6 @@ def cosine(effect: Sequence[float], truth: Sequence[float]) -> float:
     if norms == 0:
         raise ValueError("an effect that is zero on every value has no direction")
     return float(a @ b / norms)
-
-
-def target_and_collateral(
-    table: pd.DataFrame, targets, *, truth=None, by="log_odds", draws=1000, seed=0
-) -> pd.DataFrame:
-    """Tell what interventions do to their target, to all other values, and whether as they should.
-
-    Parameters
-    ----------
-    table, by
-        As for `changes`.
-    targets : str or dict
-        The target of all interventions, or of each by its name; others are left out.
-    truth : mapping or pandas.DataFrame, optional
-        What an intervention should change, up to a positive factor, by value; or a frame with a row
-        for each target, such as total effects ``[cause, effect]``.
-    draws, seed : int
-        Bootstrap resamples of the roles.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row for each intervention: ``intervention``, ``value`` (its target), and each with the
-        ends of its interval (``<name>_low``, ``<name>_high``)
-
-        - ``target``: mean change of the target, in the unit of the scores;
-        - ``collateral``: mean absolute value of the mean changes of the other values. Noise adds to
-          it, so that it is never quite 0;
-        - ``cosine`` of the mean changes of all values with the truth; NaN without a truth or if
-          nothing changed.
-    """
-    change = changes(table, by=by)
-    if isinstance(targets, str):
-        targets = dict.fromkeys(change.index.unique(0), targets)
-    values, known = list(change.columns), change.index.unique(0)
-    for name, value in targets.items():
-        if name not in known or value not in values:
-            raise ValueError(f"no {value!r} under {name!r}; values are {', '.join(values)}")
-    means = _resampled(_by_role(change.loc[list(targets)]), draws, seed)
-    aimed = np.array([[value == v for v in values] for value in targets.values()])
-    target = means[:, aimed]  # (resamples, interventions)
-    should = np.full(aimed.shape, np.nan)
-    if truth is not None:
-        rows = [
-            truth.loc[v] if isinstance(truth, pd.DataFrame) else truth for v in targets.values()
-        ]
-        should = np.array([[row[v] for v in values] for row in rows], dtype=float)
-    lengths = np.linalg.norm(means, axis=2) * np.linalg.norm(should, axis=1)
-    made = pd.DataFrame({"intervention": list(targets), "value": list(targets.values())})
-    for name, figure in {
-        "target": target,
-        "collateral": np.abs(means * ~aimed).sum(axis=2) / (len(values) - 1),
-        "cosine": (means * should).sum(axis=2) / np.where(lengths == 0, np.nan, lengths),
-    }.items():
-        made[name], made[f"{name}_low"], made[f"{name}_high"] = intervals(figure)
-    return made
 
 
 def costs(
@@ -196,9 +128,10 @@ def costs(
     answers
         Answers in ``logit`` mode under no intervention and at least one other.
     readings : pandas.DataFrame, optional
-        Table of `valuegraph.read_texts` under the same interventions.
+        Table of `valuegraph.read_texts` of the same roles under the same interventions.
     written : pandas.DataFrame, optional
-        Answers in ``generate`` mode under no intervention and the same others; a few items do.
+        Answers in ``generate`` mode of the same roles under no intervention and the same others; a
+        few items do.
     draws, seed : int
         Bootstrap resamples of the roles.
 
@@ -210,49 +143,65 @@ def costs(
         measured; ``n_roles``; ``reads``, with readings: whether the respondent reads text better
         than by guessing.
     """
-    tables = {"outside": _changes_by_role(answers, 1 - answers["mass"])}
+    parts = [changes(_means(answers.assign(outside=1 - answers["mass"]), ["outside"]))]
     if readings is not None:
-        tables |= {
-            name: _by_intervention(readings, readings[name]) for name in COSTS if name in readings
-        }
+        parts.append(_means(readings, ["log_loss", "divergence"]))
     if written is not None:
-        tables["unparsed"] = _changes_by_role(written, written["answer"] == 0)
-    made = pd.DataFrame({"intervention": tables["outside"].columns})
-    for cost in COSTS:
-        by_role = tables.get(cost, tables["outside"] * np.nan).reindex(columns=made["intervention"])
-        figures = intervals(_resampled(by_role.to_numpy(), draws, seed))
-        made[cost], made[f"{cost}_low"], made[f"{cost}_high"] = figures
-    made["n_roles"] = len(tables["outside"])
+        unparsed = written.assign(unparsed=written["answer"] == 0)
+        parts.append(changes(_means(unparsed, ["unparsed"])))
+    names = parts[0].index.unique(0)
+    table = _complete(pd.concat(parts, axis=1), names).reindex(columns=COSTS)
+    made = with_ends(resampled(table, draws, seed), names, table.columns).reset_index()
+    made["n_roles"] = table.index.unique(1).size
     return made if readings is None else made.assign(reads=bool(readings["reads"].all()))
 
 
-def _by_role(change: pd.DataFrame) -> np.ndarray:
-    """Return changes as an array ``(roles, interventions, values)``."""
-    return (
-        change.to_numpy().reshape(change.index.unique(0).size, -1, change.shape[1]).swapaxes(0, 1)
-    )
+def _means(table: pd.DataFrame, figures: list[str]) -> pd.DataFrame:
+    """Return means of figures by intervention and role."""
+    return table.groupby(["intervention", "role"], sort=False)[figures].mean()
 
 
-def _resampled(by_role: np.ndarray, draws: int, seed: int) -> np.ndarray:
-    """Return means over roles, then those of resamples, ``(1 + draws, ...)``."""
-    if len(by_role) < 2 or draws < 1:
-        raise ValueError(f"intervals need 2 roles and 1 draw, got {len(by_role)} and {draws}")
-    return resampled_mean(by_role, role_weights(len(by_role), draws, seed=seed))
+def _complete(table: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """Return rows of all roles under each of some interventions, none of them missing."""
+    cells = [names, table.index.unique(1)]
+    table = table.reindex(pd.MultiIndex.from_product(cells, names=table.index.names))
+    if table.isna().any(axis=None):
+        name, role = table.index[table.isna().any(axis=1)][0]
+        raise ValueError(f"{role!r} lacks answers or figures under {name!r}")
+    return table
 
 
-def _by_intervention(table: pd.DataFrame, figures: pd.Series) -> pd.DataFrame:
-    """Return means of figures, roles by interventions."""
-    means = figures.astype(float).groupby([table["role"], table["intervention"]], sort=False).mean()
-    means = means.unstack("intervention")[table["intervention"].unique()]
-    if means.isna().any(axis=None):
-        role = means.index[means.isna().any(axis=1)][0]
-        raise ValueError(f"{role!r} lacks an intervention, or a figure under one")
-    return means
+def resampled(change: pd.DataFrame, draws: int, seed: int) -> np.ndarray:
+    """Return means over roles, then those of resamples of the roles.
+
+    Parameters
+    ----------
+    change
+        Index ``(intervention, role)``, as `changes` returns it.
+    draws, seed
+        Bootstrap resamples, the same for all interventions and columns.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape ``(1 + draws, interventions, columns)``.
+    """
+    names, roles = (change.index.unique(level) for level in (0, 1))
+    if len(roles) < 2 or draws < 1:
+        raise ValueError(f"intervals need 2 roles and 1 draw, got {len(roles)} and {draws}")
+    by_role = change.to_numpy().reshape(len(names), len(roles), -1).swapaxes(0, 1)
+    return resampled_mean(by_role, role_weights(len(roles), draws, seed=seed))
 
 
-def _changes_by_role(table: pd.DataFrame, figures: pd.Series) -> pd.DataFrame:
-    """Return changes of means against no intervention, roles by interventions."""
-    means = _by_intervention(table, figures)
-    if NO_INTERVENTION not in means:
-        raise ValueError(f"costs need answers under {NO_INTERVENTION!r}; there are none")
-    return means.drop(columns=NO_INTERVENTION).sub(means[NO_INTERVENTION], axis=0)
+def with_ends(drawn: np.ndarray, rows: pd.Index, columns: Sequence[str]) -> pd.DataFrame:
+    """Lay figures out in a table with the ends of their intervals, ``<column>_low`` and ``_high``.
+
+    Parameters
+    ----------
+    drawn
+        Figures of all resamples, shape ``(1 + draws, rows, columns)``, the estimate first.
+    rows, columns
+        What they are of, and their names.
+    """
+    parts = zip(("", "_low", "_high"), intervals(drawn), strict=True)
+    return pd.concat([pd.DataFrame(x, rows, columns).add_suffix(end) for end, x in parts], axis=1)

@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -24,6 +25,12 @@ _ITEM_COLUMNS = ["item", "value", "key", "text"]
 _VALUE_COLUMNS = ["label", "group", "phrase"]
 _VALUEBENCH = {"valuebench17": 20, "valuebench": 1}  # name -> rows that a value must have
 _WORD = re.compile(r"\b(?!(?:of|to|for|and|with|the|in|or)\b)[^\W\d_]+")
+
+
+def fingerprint(content: Any) -> str:
+    """Return the first 16 hex digits of the SHA-256 of something that JSON can write."""
+    text = json.dumps(content, sort_keys=True, default=int)  # NumPy's whole numbers, too
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -50,8 +57,7 @@ class Inventory:
     def __post_init__(self) -> None:
         items = self.items.reset_index(drop=True).copy()
         values = self.values.rename_axis("value").copy()
-        object.__setattr__(self, "items", items)
-        object.__setattr__(self, "values", values)
+        vars(self).update(items=items, values=values)
         where = f"inventory {self.name!r}"
         tables.require_columns(items, _ITEM_COLUMNS, f"{where}, items,")
         tables.require_columns(values, _VALUE_COLUMNS, f"{where}, values,")
@@ -75,10 +81,10 @@ class Inventory:
 
     @property
     def fingerprint(self) -> str:
-        """First 16 hexadecimal digits of a SHA-256 of all values and items, in their order."""
+        """Of all values and items, in their order."""
         values = self.values.reset_index()[["value", *_VALUE_COLUMNS]]
         rows = [table.to_numpy(object).tolist() for table in (values, self.items[_ITEM_COLUMNS])]
-        return hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:16]
+        return fingerprint(rows)
 
     def __repr__(self) -> str:
         keys = self.items["key"].value_counts()

@@ -95,13 +95,12 @@ def fetch_weights(files: ModelFiles) -> str:
     if repository:
         _fetch(repository, folder.name, wanted)
     # Where both are there, transformers takes the single file, not the index.
-    if not (folder / WEIGHTS).is_file() and (folder / INDEX).is_file():
-        index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
-        wanted = sorted(set(index["weight_map"].values()))
+    index = folder / INDEX
+    if not (folder / WEIGHTS).is_file() and index.is_file():
+        parts = json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()
+        wanted = sorted(set(parts))
         if outside := [p for p in wanted if not re.fullmatch(r"[^/\\]+\.safetensors", p)]:
-            raise ValueError(
-                f"{folder / INDEX} names {outside[0]!r}, no safetensors file beside it"
-            )
+            raise ValueError(f"{index} names {outside[0]!r}, no safetensors file beside it")
         if repository:
             _fetch(repository, folder.name, wanted)
     if missing := [part for part in wanted if not (folder / part).is_file()]:

@@ -80,14 +80,7 @@ class Respondent:
         }
 
 
-def load_model(
-    name: str | Path,
-    *,
-    device: str | torch.device | None = None,
-    dtype: str | torch.dtype | None = None,
-    quantize: str | None = None,
-    revision: str | None = None,
-) -> Respondent:
+def load_model(name, *, device=None, dtype=None, quantize=None, revision=None) -> Respondent:
     """Load a respondent, running neither code nor pickled weights that come with it.
 
     Whether the model can be asked, and fits into memory, is known before its weights are
@@ -95,21 +88,21 @@ def load_model(
 
     Parameters
     ----------
-    name
+    name : str or Path
         A shipped organism (``organism-human``, ``organism-alien``, ``organism-plain``),
         ``gemma-2b-it`` or ``llama-3-8b-it``, any other hub name (``owner/model``), or a folder in
         Hugging Face format.
-    device
+    device : str or torch.device, optional
         By default the first CUDA GPU if there is one, else the CPU; ``"mps"`` is the GPU of a Mac.
-    dtype
+    dtype : str or torch.dtype, optional
         Of the weights, ``"float32"``, ``"bfloat16"``, ``"float16"`` or a type of torch. By default
         float32 on a CPU; on a GPU the checkpoint's own type, but float16 for bfloat16 where the GPU
         does not compute in it (a T4, for instance).
-    quantize
+    quantize : str, optional
         ``"8bit"`` or ``"4bit"`` (nf4): the weights of the linear layers in 8 or 4 bits by
         bitsandbytes, on a CUDA GPU. `dtype` is then the type of all else: by default float16 with 8
         bits, and bfloat16 with 4, or float16 where the GPU does not compute in that.
-    revision
+    revision : str, optional
         Branch, tag or commit of a model of the hub; by default the newest.
 
     Returns
@@ -135,11 +128,8 @@ def load_model(
     wanted = wanted or _default_dtype(config.dtype, quantize, device)
     options: dict[str, object] = {"dtype": wanted or "auto"}
     if quantize:
-        options["quantization_config"] = BitsAndBytesConfig(
-            **{f"load_in_{quantize}": True},
-            bnb_4bit_quant_type="nf4",
-            bnb_4bit_compute_dtype=wanted,
-        )
+        nf4 = {"bnb_4bit_quant_type": "nf4", "bnb_4bit_compute_dtype": wanted}
+        options["quantization_config"] = BitsAndBytesConfig(**{f"load_in_{quantize}": True}, **nf4)
     if quantize or stored:
         options["device_map"] = {"": device}  # what is quantised is placed once, and never moved
     else:

@@ -143,12 +143,6 @@ class StructuralModel:
         """Return the equivalence class of the graph: all that correlations can ever show."""
         return ValueGraph.from_adjacency(self.values, self.adjacency, {}).cpdag()
 
-    def index(self, value: str) -> int:
-        """Return the position of a value."""
-        if value not in self.values:
-            raise ValueError(f"unknown value {value!r}; the model has {', '.join(self.values)}.")
-        return self.values.index(value)
-
     def evaluate(self, exogenous: np.ndarray, *, fixed: np.ndarray | None = None) -> np.ndarray:
         """Solve for the values, given exogenous terms and interventions.
 
@@ -221,7 +215,7 @@ class Organism:
 
     def true_effect(self, value: str) -> pd.Series:
         """Change of each score (log-odds) per unit of a value's exogenous term."""
-        return self.gain * self.truth.total_effects.iloc[self.truth.index(value)]
+        return self.gain * self.truth.total_effects.loc[value]
 
     def log_odds(self, value: np.ndarray, key: np.ndarray, yes_first: np.ndarray) -> np.ndarray:
         """Log-odds of yes for values (standard deviations), keys (+-1) and orders (bool)."""
@@ -257,6 +251,5 @@ def load_check(name: str | Path) -> dict:
 def examine(name: str | Path) -> Organism:
     """Load the truth about an organism, by name or folder."""
     record = load_training_record(name)
-    return Organism(
-        load_truth(name), **record["answers"], site_layer=record["recipe"]["site_layer"]
-    )
+    site_layer = record["recipe"]["site_layer"]
+    return Organism(load_truth(name), **record["answers"], site_layer=site_layer)

@@ -166,10 +166,8 @@ def why_not(effects, usable, p: Programme, targets, reached, missed) -> str:
             largest = f"the largest is {column[best]:+.2g} per unit (standard error {error:.2g})"
             reasons.append(f"no action moves {value}: {none}; {largest}, of {best}")
         elif abs(most) < abs(targets[value]):
-            asked = f"and {targets[value]:+.2g} is asked for"
-            reasons.append(
-                f"all actions in their ranges move {value} by {most:+.2g} at most, {asked}"
-            )
+            together = f"all actions in their ranges move {value} by {most:+.2g} at most"
+            reasons.append(f"{together}, and {targets[value]:+.2g} is asked for")
         else:
             rest.append(value)
     if rest:

@@ -106,9 +106,7 @@ class ActionEffects:
 
     def choose(self, names: Sequence[str]) -> "ActionEffects":
         """Keep some actions, in the order given."""
-        at = self.effect.index.get_indexer(list(names))
-        if (at < 0).any():
-            raise ValueError(f"unknown among {list(names)}; actions are {list(self.effect.index)}")
+        at = [self.effect.index.get_loc(name) for name in names]
         kept = [table.iloc[at] for table in (self.actions, self.effect, self.error)]
         return ActionEffects(*kept, self.correlation[np.ix_(at, at)], self.n_roles, self.by)
 
@@ -136,10 +134,7 @@ def action_effects(actions: pd.DataFrame, answers, *, by="log_odds") -> ActionEf
     answers : pandas.DataFrame
         Answers, or scores by intervention and role, under no intervention and all of `pushes_of`.
     """
-    change = changes(answers, by=by)
-    lost = [one.name for one in pushes_of(actions) if one.name not in change.index]
-    if lost:
-        raise ValueError(f"there are no answers under {lost[0]!r}")
+    change = changes(answers, by=by, under=[one.name for one in pushes_of(actions)])
     doses = [_measured(action) for action in actions.itertuples()]
     slopes = [np.mean([change.loc[m.name] / c for c, m in d.items()], axis=0) for d in doses]
     return effects_from_changes(actions, np.stack(slopes), change.columns, by=by)

@@ -5,29 +5,17 @@
 have the columns ``estimate`` (or ``effect``), ``low`` and ``high``.
 """
 
-import re
-from html import escape
-
 import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
 from valuegraph import style
-from valuegraph.drawing import Drawing
 from valuegraph.effects import effect_matrix
-from valuegraph.graph import ValueGraph
-from valuegraph.metrics import compare_graphs
 
 #: Colour and mark of each of several tables; filled and open ones differ in grey, too.
 _COLOURS = (*style.PAIR_COLOURS, style.GREEN, style.PINK, style.DARK)
 _SERIES = list(zip(_COLOURS, "os^Dv", strict=True))
-_DASHES = {"shared": "none", "turned": "9,3,2,3", "missing": "7,4", "extra": "2,3"}
-_EDGE = re.compile(r'<g class="edge">\s<title>(.*?)(?: \(\d+%\))?</title>.*?</g>', re.DOTALL)
-#: White behind two graphs, and pale values: there colour speaks of edges, not of groups.
-_PALE = """<rect width="100%" height="100%" fill="white"/><style>.pair > text {font: 13px Helvetica}
-.pair .node :not(text) {fill: #e4e4e4} .pair .node text {fill: black}
-.pair {max-width: 100%; height: auto}</style>"""
 _NULL = {"color": style.ROLE_COLOURS["null"], "linewidth": 1}
 _TRUTH = {"color": style.ROLE_COLOURS["truth"], "linewidth": 1, "markersize": 8}
 
@@ -100,7 +88,8 @@ def draw_intervals(axes, tables, *, truth=None, xlabel: str = "") -> None:
     series = zip(tables.items(), _SERIES[: len(tables)], strict=True)
     for k, ((name, table), (colour, mark)) in enumerate(series):
         y = np.array([labels.index(x) for x in table.index]) + apart * (k - (len(tables) - 1) / 2)
-        x, low, high = _ends(table)
+        x = table["effect" if "effect" in table else "estimate"]
+        low, high = table.reindex(columns=["low", "high"]).to_numpy(dtype=float).T
         axes.hlines(y, low, high, color=colour, linewidth=1.4)
         axes.plot(x, y, mark, color=colour, mfc=("white", colour)[k % 2 == 0], ms=5, label=name)
     if truth is not None:
@@ -109,12 +98,6 @@ def draw_intervals(axes, tables, *, truth=None, xlabel: str = "") -> None:
     axes.axvline(0, **_NULL, zorder=0)
     axes.set(xlabel=xlabel, ylim=(len(labels) - 0.4, -0.6))
     axes.set_yticks(range(len(labels)), labels)
-
-
-def _ends(table: pd.DataFrame) -> np.ndarray:
-    """Return estimates and ends of their intervals, ``(3, n)``; NaN without intervals."""
-    estimate = table["effect" if "effect" in table else "estimate"]
-    return np.array([estimate, *table.reindex(columns=["low", "high"]).to_numpy().T], dtype=float)
 
 
 def plot_intervals(tables, **options) -> Figure:
@@ -166,49 +149,3 @@ def plot_heatmap(
         figure.colorbar(grid[0, 0].collections[0], ax=list(grid[0]), label=unit, fraction=0.05)
         figure.supxlabel("dot: the interval holds 0" if len(row) else "", fontsize="small")
     return figure
-
-
-def plot_graph_comparison(
-    truth: ValueGraph, guess: ValueGraph, *, names: tuple[str, str] = ("truth", "guess")
-) -> Drawing:
-    """Show two graphs side by side on the circle, and where their edges agree.
-
-    Parameters
-    ----------
-    truth, guess : ValueGraph
-        Graphs over the same values.
-    names : tuple of str
-        What the two graphs are, for their titles.
-    """
-    found, graphs = compare_graphs(truth, guess), (truth, guess.among(truth.values))
-    turned = (*found.reversed, *found.undirected, *found.directed)
-    edges = dict(zip(_DASHES, (found.agreed, turned, found.missing, found.extra), strict=True))
-    only = [f"only in {escape(name)}" for name in names]
-    texts = ["in both", "in both, direction differs", *only]
-    kinds = {frozenset(edge): kind for kind, some in edges.items() for edge in some}
-    every = [edge for graph in graphs for edge in graph.edges]
-    titles = {escape(f"{a} {link} {b}"): kinds[frozenset((a, b))] for a, link, b in every}
-
-    def styled(edge: re.Match) -> str:
-        """Give an edge of a drawing the colour and the dashes of its kind."""
-        kind = titles[edge[1]]
-        line = edge[0].replace(style.INK.lower(), style.EDGE_COLOURS[kind])
-        return line.replace("<path ", f'<path stroke-dasharray="{_DASHES[kind]}" ')
-
-    drawings = [_EDGE.sub(styled, graph.draw().svg).replace('pt"', '"', 2) for graph in graphs]
-    sizes = [re.search(r'width="(\d+)" height="(\d+)"', svg).groups() for svg in drawings]
-    sizes, parts = np.array(sizes, dtype=int), []
-    width, height = np.maximum(sizes.max(axis=0) + (12, 30), 320)
-    for k, (name, graph, svg) in enumerate(zip(names, graphs, drawings, strict=True)):
-        middle, title = width * (k + 0.5), f"{escape(name)}: {graph.n_edges} edges"
-        parts.append(f'<text x="{middle}" y="18" text-anchor="middle">{title}</text>')
-        parts.append(svg.replace("<svg ", f'<svg x="{middle - sizes[k, 0] / 2}" y="24" ', 1))
-    for k, (kind, text) in enumerate(zip(edges, texts, strict=True)):
-        x, y, colour = 60 + width * (k % 2), height + 18 + 20 * (k // 2), style.EDGE_COLOURS[kind]
-        line = f'stroke="{colour}" stroke-width="2" stroke-dasharray="{_DASHES[kind]}"'
-        parts.append(f'<path d="M{x},{y - 4}h44" {line}/><text x="{x + 52}" y="{y}">{text} ')
-        parts.append(f"({len(edges[kind])})</text>")
-    size = f'viewBox="0 0 {2 * width} {height + 50}" width="{2 * width}" height="{height + 50}"'
-    label = f'role="group" aria-label="{escape(" beside ".join(names))}" class="pair"'
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" {size} {label}>{_PALE}'
-    return Drawing(f"{head}{''.join(parts)}</svg>")

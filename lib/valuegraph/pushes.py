@@ -11,9 +11,9 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
-from valuegraph.interventions import Intervention, Sentence, Shift
+from valuegraph.interventions import Sentence, Shift
 from valuegraph.inventory import Inventory
-from valuegraph.roles import RoleBank, stance_sentence
+from valuegraph.roles import RoleBank, known, stance_sentence
 
 #: How Kang et al. (2025) name a value to a model; its label and phrase are the inventory's.
 HARD_PROMPT = "You are {inclined} to the value of {label}, which means {phrase}."
@@ -64,9 +64,7 @@ def single_facts(bank: RoleBank, facts: Sequence[str] | None = None) -> list[Sen
         strength of the fact.
     """
     facts = [fact for fact, (v, _) in bank.effects.items() if v] if facts is None else facts
-    for fact in facts:
-        if fact not in bank.texts:
-            raise ValueError(f"no fact {fact!r} in the role bank; one is {next(iter(bank.texts))}")
+    facts = [known(fact, bank.texts) for fact in facts]
     return [_about(f"fact {f}", bank.texts[f], "fact", *bank.effects[f]) for f in facts]
 
 
@@ -122,9 +120,7 @@ def hard_prompts(inventory: Inventory, *, values=None, inclined=True) -> list[Se
     word, way, amount = ("inclined", "for", 1) if inclined else ("disinclined", "against", -1)
     made = []
     for value in inventory.codes if values is None else values:
-        if value not in inventory.codes:
-            raise ValueError(f"no value {value!r}; there are {', '.join(inventory.codes)}")
-        label, phrase = inventory.values.loc[value, ["label", "phrase"]]
+        label, phrase = inventory.values.loc[known(value, inventory.codes), ["label", "phrase"]]
         text = HARD_PROMPT.format(inclined=word, label=label, phrase=phrase)
         made.append(_about(f"{value}: hard prompt {way}", text, "hard prompt", value, amount))
     return made
@@ -132,52 +128,6 @@ def hard_prompts(inventory: Inventory, *, values=None, inclined=True) -> list[Se
 
 def _about(name: str, text: str, kind: str, value: str, amount: float) -> Sentence:
     return Sentence(name, text, {"kind": kind, "value": value, "amount": float(amount)})
-
-
-def origin_table(interventions: Sequence[Intervention]) -> pd.DataFrame:
-    """List interventions with what they were made of, to be joined to tables of their effects.
-
-    Parameters
-    ----------
-    interventions
-        Shifts, sentences or combinations.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Index ``intervention``. Columns: the entries of all origins (kind, value and amount of
-        sentences; feature and coefficient of features; control of `control_shifts`), text, and
-        layer, where and norm (length of the vector) of shifts. NaN where one does not apply.
-    """
-    rows = []
-    for one in interventions:
-        row = dict(getattr(one, "origin", {}))
-        if isinstance(one, Shift):
-            norm = float(np.linalg.norm(one.vector))
-            row |= {"layer": one.layer, "where": one.where, "norm": norm}
-        rows.append(row | ({"text": one.text} if one.text else {}))
-    return pd.DataFrame(rows, pd.Index([one.name for one in interventions], name="intervention"))
-
-
-def scaled(shift: Shift, coefficients: Sequence[float]) -> list[Shift]:
-    """Multiply a shift, for curves of dose and response.
-
-    Parameters
-    ----------
-    shift
-        What a coefficient of 1 adds.
-    coefficients
-        Different multiples, of either sign; at 0 nothing is added.
-
-    Returns
-    -------
-    list of Shift
-        Their origin holds the multiple as ``coefficient``.
-    """
-    made = [shift * float(coefficient) for coefficient in coefficients]
-    if not made or len({one.name for one in made}) < len(made):
-        raise ValueError(f"coefficients must differ by 6 digits, got {list(coefficients)}")
-    return made
 
 
 def difference_of_means(states, scores: pd.DataFrame, value: str, *, share=0.5) -> np.ndarray:
@@ -206,11 +156,9 @@ def difference_of_means(states, scores: pd.DataFrame, value: str, *, share=0.5) 
     """
     n_roles = len(_matrix(states))
     n = int(share * n_roles)
-    if n_roles != len(scores) or value not in scores.columns:
-        raise ValueError(
-            f"needed are states and scores on {value!r} of the same roles; there are states of "
-            f"{n_roles} roles and scores of {len(scores)} on {', '.join(map(str, scores))}"
-        )
+    if n_roles != len(scores):
+        both = f"there are states of {n_roles} roles and scores of {len(scores)}"
+        raise ValueError(f"{both}; give both of the same roles, in one order")
     if share > 0.5 or n < 1:
         raise ValueError(f"share is {share}; take up to half of {n_roles} roles, one at least")
     score = scores[value].to_numpy(dtype=float)

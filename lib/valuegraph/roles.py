@@ -5,8 +5,6 @@ which set a value, ``do(v = level)``, whatever its causes. For an organism, trai
 exact; for other models it is the hypothesis that a role tests. ``None`` stands for no role.
 """
 
-import hashlib
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -50,11 +48,10 @@ class Role:
     stances: tuple[tuple[str, float], ...] = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "facts", tuple(self.facts))
-        object.__setattr__(self, "stances", tuple((v, float(level)) for v, level in self.stances))
-        for what in ("name", "text"):
-            entry = getattr(self, what)
-            if not isinstance(entry, str) or not entry.strip():
+        stances = tuple((value, float(level)) for value, level in self.stances)
+        vars(self).update(facts=tuple(self.facts), stances=stances)
+        for what, entry in (("name", self.name), ("text", self.text)):
+            if not entry.strip():
                 raise ValueError(f"the {what} of a role is {entry!r}; give one, or use no role.")
         for entries in (self.facts, [value for value, _ in self.stances]):
             if len(set(entries)) < len(entries):
@@ -77,25 +74,6 @@ class RoleBank:
 
     facts: pd.DataFrame
     stances: pd.DataFrame
-
-    def __post_init__(self) -> None:
-        facts, stances = (table.reset_index(drop=True) for table in (self.facts, self.stances))
-        object.__setattr__(self, "facts", facts)
-        object.__setattr__(self, "stances", stances)
-        tables.require_columns(facts, ["fact", "value", "strength", "text"], "facts of a bank")
-        tables.require_columns(stances, ["stance", "level", "template"], "stances of a bank")
-        for table, names in ((facts, ["fact", "text"]), (stances, ["stance", "template"])):
-            tables.require_text(table[names], "role bank")
-            for name in names:
-                tables.require_unique(table[name], f"role bank: {name}")
-        numbers = pd.to_numeric(pd.concat([facts["strength"], stances["level"]]))
-        if not np.isfinite(numbers).all() or stances["level"].duplicated().any():
-            raise ValueError("role bank: strengths and levels must be finite, levels different.")
-        odd = facts["fact"][(facts["strength"] == 0) != (facts["value"] == "")]
-        if len(odd):
-            raise ValueError(f"fact {odd.iloc[0]!r} needs both a value and a strength, or neither.")
-        if not stances["template"].str.contains("{phrase}", regex=False).all():
-            raise ValueError("role bank: a template of a stance lacks '{phrase}'.")
 
     @cached_property
     def texts(self) -> dict[str, str]:
@@ -146,7 +124,7 @@ def make_role(name: str, *, bank: RoleBank, facts=(), stances=(), inventory=None
     """
     if stances and inventory is None:
         raise ValueError(f"role {name!r} has stances; pass inventory=... for the values' phrases.")
-    sentences = [bank.texts[_known(fact, bank.texts)] for fact in facts]
+    sentences = [bank.texts[known(fact, bank.texts)] for fact in facts]
     sentences += [stance_sentence(bank, inventory, value, level) for value, level in stances]
     return Role(name, " ".join(sentences), tuple(facts), tuple(stances))
 
@@ -164,8 +142,8 @@ def stance_sentence(bank: RoleBank, inventory: Inventory, value: str, level: flo
         One of ``bank.stances["level"]``, in standard deviations of the value.
     """
     templates = dict(zip(bank.stances["level"], bank.stances["template"], strict=True))
-    phrase = inventory.values["phrase"].get(_known(value, inventory.codes))
-    return templates[_known(level, templates)].replace("{phrase}", phrase)
+    phrase = inventory.values["phrase"].get(known(value, inventory.codes))
+    return templates[known(level, templates)].replace("{phrase}", phrase)
 
 
 def sample_roles(bank: RoleBank, n: int, *, seed: int, p_fact=0.8, max_neutral=2) -> list[Role]:
@@ -291,16 +269,10 @@ def role_shifts(roles, bank: RoleBank, values: Sequence[str] = SCHWARTZ_ORDER) -
         if role is not None and not role.facts and not role.stances:
             raise ValueError(f"role {name!r} is not of a bank, so what it shifts is not known.")
         for fact in () if role is None else role.facts:
-            value, strength = bank.effects[_known(fact, bank.effects)]
+            value, strength = bank.effects[known(fact, bank.effects)]
             if value != "":
-                row[list(values).index(_known(value, values))] += strength
+                row[list(values).index(known(value, values))] += strength
     return pd.DataFrame(shifts, pd.Index(names, name="role"), pd.Index(values, name="value"))
-
-
-def roles_fingerprint(roles: Iterable[Role | None]) -> str:
-    """First 16 hexadecimal digits of a SHA-256 of the roles' names and texts, in their order."""
-    rows = [None if role is None else [role.name, role.text] for role in roles]
-    return hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:16]
 
 
 def neutral_texts(bank: RoleBank, n: int = 1, sentences: int = 16) -> tuple[str, ...]:
@@ -312,9 +284,17 @@ def neutral_texts(bank: RoleBank, n: int = 1, sentences: int = 16) -> tuple[str,
     return tuple(" ".join(bank.texts[fact] for fact in part) for part in parts)
 
 
-def _known(entry, known: Iterable):
-    """Return what is known, or say what is near."""
-    if entry not in known:
-        near = ", ".join(get_close_matches(str(entry), list(map(str, known)), cutoff=0.0))
+def known(entry, entries: Iterable):
+    """Return an entry that is known, or say which are near.
+
+    Parameters
+    ----------
+    entry : str or float
+        Id of a fact, code of a value, or level of a stance.
+    entries : iterable
+        All that there are.
+    """
+    if entry not in entries:
+        near = ", ".join(get_close_matches(str(entry), list(map(str, entries)), cutoff=0.0))
         raise ValueError(f"unknown fact, value or level {entry!r}; near are {near}.")
     return entry

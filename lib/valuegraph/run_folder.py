@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from valuegraph.inventory import fingerprint
+
 #: File with the settings of a run, and version of the layout of its folder.
 MANIFEST, LAYOUT = "manifest.json", 2
 
@@ -168,12 +170,6 @@ def differences(there: dict[str, Any], now: dict[str, Any]) -> str:
     rows = [("setting", "in the folder", "now")]
     rows += [(k, _tell(there[k], now.get(k)), _tell(now.get(k), there[k])) for k in keys]
     return "\n".join("  {:<24}  {:<40}  {}".format(*row) for row in rows) if keys else ""
-
-
-def fingerprint(content: Any) -> str:
-    """Return the first 16 hex digits of the SHA-256 of something that JSON can write."""
-    text = json.dumps(content, sort_keys=True, default=int)  # NumPy's whole numbers, too
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _label(answers: pd.DataFrame, asked: dict[str, Any], number: int) -> dict[str, str]:

@@ -25,11 +25,11 @@ from tqdm import tqdm
 from valuegraph import run_folder
 from valuegraph.elicitation import check_names, check_options, elicit
 from valuegraph.forward import default_batch_tokens
-from valuegraph.inventory import Inventory
+from valuegraph.inventory import Inventory, fingerprint
 from valuegraph.models import Respondent, load_model
 from valuegraph.prompts import PromptFormat, render_prompt
-from valuegraph.roles import Role, roles_fingerprint
-from valuegraph.run_folder import LAYOUT, MANIFEST, Block, RunStatus, fingerprint, run_status
+from valuegraph.roles import Role
+from valuegraph.run_folder import LAYOUT, MANIFEST, Block, RunStatus, run_status
 from valuegraph.tables import require_whole
 
 # Hooks and the number of threads belong to the whole process, so it answers one block at a time.
@@ -97,7 +97,8 @@ class Sweep:
         del settings["model.device"]  # shards may lie on several GPUs
         settings |= {f"inventory.{k}": getattr(self.inventory, k) for k in ("name", "fingerprint")}
         settings["inventory.items"] = len(self.inventory.items)
-        settings["roles.fingerprint"] = roles_fingerprint(self.roles)
+        texts = [role and [role.name, role.text] for role in self.roles]
+        settings["roles.fingerprint"] = fingerprint(texts)
         settings["roles.seeds"] = [int(seed) for seed in self.seeds]
         for field in ("roles", "interventions", "formats"):
             settings[field] = [entry.name if entry else "none" for entry in getattr(self, field)]
@@ -205,9 +206,8 @@ def _answer(sweep, out, mine, missing, given, respondent, n_jobs, progress) -> N
     """Answer blocks, and write each as it comes."""
     # Unordered: a slow block must not keep finished ones from the disk.
     run = Parallel(min(n_jobs, len(missing)), batch_size=1, return_as="generator_unordered")
-    settled = {"asked": {}, "computed": given}
-    if (out / MANIFEST).exists():
-        settled = run_folder.read_manifest(out)
+    begun = (out / MANIFEST).exists()
+    settled = run_folder.read_manifest(out) if begun else {"asked": {}, "computed": given}
     call, constant = delayed(_answer_block), (sweep.model, respondent, out)
     # Each takes what is settled when its turn comes.
     calls = (call(b.number, _arguments(sweep, b), settled, *constant) for b in missing)
@@ -234,13 +234,10 @@ def _answer(sweep, out, mine, missing, given, respondent, n_jobs, progress) -> N
 
 def _arguments(sweep: Sweep, block: Block) -> dict:
     """Return the arguments of `elicit` for a block."""
-    return {
-        "inventory": sweep.inventory,
-        "roles": [sweep.roles[k] for k in block.roles],
-        "interventions": [sweep.interventions[k] for k in block.interventions],
-        "formats": [sweep.formats[block.fmt]],
-        **{name: getattr(sweep, name) for name in ("mode", "prior", "max_new_tokens")},
-    }
+    asked = {n: getattr(sweep, n) for n in ("inventory", "mode", "prior", "max_new_tokens")}
+    asked["roles"] = [sweep.roles[k] for k in block.roles]
+    asked["interventions"] = [sweep.interventions[k] for k in block.interventions]
+    return asked | {"formats": [sweep.formats[block.fmt]]}
 
 
 @lru_cache(maxsize=1)
