@@ -44,6 +44,6 @@ def test_edges_of_two_graphs_have_the_colour_of_their_kind():
 
 def test_a_graph_beside_itself_differs_nowhere():
     graph, _ = two_graphs()
-    svg = plot_graph_comparison(graph, graph.reordered(sorted(VALUES))).svg
+    svg = plot_graph_comparison(graph, graph.among(sorted(VALUES))).svg
     for text in ("in both", "in both, direction differs", "only in truth", "only in guess"):
         assert f">{text} ({3 if text == 'in both' else 0})<" in svg

@@ -29,7 +29,7 @@ def plot_graph_comparison(
     names : tuple of str
         What the two graphs are, for their titles.
     """
-    found, graphs = compare_graphs(truth, guess), (truth, guess.reordered(truth.values))
+    found, graphs = compare_graphs(truth, guess), (truth, guess.among(truth.values))
     turned = (*found.reversed, *found.undirected, *found.directed)
     edges = dict(zip(_DASHES, (found.agreed, turned, found.missing, found.extra), strict=True))
     only = [f"only in {escape(name)}" for name in names]
