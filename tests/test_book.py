@@ -142,8 +142,6 @@ def calls_in(path: Path) -> list[ast.Call]:
     return [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call)]
 
 
-OWN_PACKAGES = ("valuegraph", "studies", "book_support")
-
 # What draws at random, and the argument that says from where: a keyword, or one by position.
 SEEDED = {"seed", "random_state", "rng", "generator"}
 DRAWING = re.compile(r"(^|\.)(default_rng|sample|rvs|train_test_split|RandomState|shuffle)$")
@@ -246,18 +244,6 @@ def test_chapter_imports_in_a_way_that_works_on_colab(path):
     assert "colab-install" in install["metadata"]["tags"]
     assert 'if "google.colab" in sys.modules:' in install["source"]
     assert any(isinstance(node, ast.Import | ast.ImportFrom) for node in python_of(imports).body)
-
-
-@EACH_CHAPTER
-def test_chapter_imports_little_of_the_project(path):
-    cells = cells_of(path)
-    heading = next(i for i, c in enumerate(cells) if c["source"].rstrip().endswith("## Imports"))
-    lines = [line for line in cells[heading + 2]["source"].splitlines() if line.strip()]
-    assert len([line for line in lines if "import" in line]) <= 12
-    trees = [python_of(cell) for cell in cells if cell["cell_type"] == "code"]
-    nodes = [n for tree in trees for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)]
-    own = {n.module for n in nodes if n.module.split(".")[0] in OWN_PACKAGES}
-    assert len(own) <= 4, own
 
 
 @EACH_CHAPTER

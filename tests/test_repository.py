@@ -240,6 +240,37 @@ def test_wheel_holds_every_file_of_the_packages(tmp_path):
     assert packed == wanted
 
 
+# ---------------------------------------------------------------- the code of the pages
+
+
+def project_modules(source: str) -> set[str]:
+    """What a cell imports of the project, but for `import valuegraph as vg`."""
+    tree = ast.parse(re.sub(r"(?m)^(\s*)[%!].*", r"\1pass", source))
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module == "valuegraph":
+            names |= {f"valuegraph.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names.add(node.module)
+    own = {"valuegraph", "studies", "book_support"}
+    return {name for name in names if name.split(".")[0] in own} - {"valuegraph"}
+
+
+@EACH_NOTEBOOK
+def test_code_of_a_page_stands_in_short_cells_and_imports_little(path):
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    code = {c["id"]: "".join(c["source"]) for c in cells if c["cell_type"] == "code"}
+    installs = [c["id"] for c in cells if "colab-install" in c["metadata"].get("tags", [])]
+    lines = {name: len(source.splitlines()) for name, source in code.items()}
+    imports = next(name for name in code if name not in installs)
+    long = {name: n for name, n in lines.items() if n > (12 if name == imports else 15)}
+    assert long == {}, f"{path.name}: lines of cells that are too long, by their ids: {long}"
+    modules = set().union(*map(project_modules, code.values()))
+    assert len(modules) <= 3, f"{path.name} imports {sorted(modules)} beside valuegraph"
+
+
 # ---------------------------------------------------------------- the public address
 
 
