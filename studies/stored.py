@@ -49,10 +49,7 @@ def load_study(name: str) -> pd.DataFrame:
         median number of ``usable`` actions, the share of ``feasible`` plans, and medians of miss
         and of collateral at equal target.
     """
-    if name not in STUDIES:
-        known = "; ".join(f"{key!r} ({what})" for key, what in STUDIES.items())
-        raise ValueError(f"unknown study {name!r}; there are {known}")
-    return pd.read_csv(_file(f"{name}.csv"))
+    return pd.read_csv(_file(STUDIES, f"{name}.csv"))
 
 
 def load_calibration(name: str) -> pd.DataFrame | dict:
@@ -63,13 +60,15 @@ def load_calibration(name: str) -> pd.DataFrame | dict:
     name : str
         A name in :data:`CALIBRATION`.
     """
-    if name not in CALIBRATION:
-        known = "; ".join(f"{key!r} ({what})" for key, what in CALIBRATION.items())
-        raise ValueError(f"unknown calibration {name!r}; there are {known}")
     if name == "summary":
-        return json.loads(_file("calibration", "summary.json").read_text(encoding="utf-8"))
-    return pd.read_csv(_file("calibration", f"{name}.csv"))
+        file = _file(CALIBRATION, "calibration", "summary.json")
+        return json.loads(file.read_text(encoding="utf-8"))
+    return pd.read_csv(_file(CALIBRATION, "calibration", f"{name}.csv"))
 
 
-def _file(*parts: str):
+def _file(names: dict[str, str], *parts: str):
+    name = parts[-1].split(".")[0]
+    if name not in names:
+        known = "; ".join(f"{key!r} ({what})" for key, what in names.items())
+        raise ValueError(f"unknown table {name!r}; there are {known}")
     return resources.files("studies").joinpath("data", *parts)

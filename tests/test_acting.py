@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from simulated import simulated_answers
 
 from studies import SimulatedModel, random_model
 from valuegraph.acting import acted_graph
@@ -20,7 +21,7 @@ LOOP = SimulatedModel(
 
 
 def simulated(model=LOOP, *, seed=0, roles=8, **options):
-    return model.answers(roles, np.random.default_rng(seed), **options)
+    return simulated_answers(model, roles, np.random.default_rng(seed), **options)
 
 
 def arrows(graph):

@@ -66,9 +66,9 @@ def test_every_calibration_has_its_table(name):
 
 
 def test_unknown_names_get_the_known_ones():
-    with pytest.raises(ValueError, match="unknown study 'verdict'.*'verdicts'"):
+    with pytest.raises(ValueError, match="unknown table 'verdict'.*'verdicts'"):
         load_study("verdict")
-    with pytest.raises(ValueError, match="unknown calibration 'model'.*'models'"):
+    with pytest.raises(ValueError, match="unknown table 'model'.*'models'"):
         load_calibration("model")
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from book_support import paper_figures
 
 from studies import paper, random_model
 from studies.paper import orders, recorded, tables
@@ -105,14 +106,14 @@ def test_the_package_holds_the_released_figures_and_the_reference_graphs():
 
 def test_drawings_need_no_scores():
     released = paper.published("gemma")
-    svg = paper.figures.draw_paper_graph(released["graphs"]["gemma"], caption="28 arrows").svg
+    svg = paper_figures.draw_paper_graph(released["graphs"]["gemma"], caption="28 arrows").svg
     if "Graphviz" not in svg:  # where the program is missing, words take its place
         assert svg.count('class="edge"') == 28 - 3  # six arrows make three lines without heads
     for value in paper.choices()["values"]:
         assert value in svg
     for model in paper.MODELS:
-        paper.figures.plot_table2(paper.published(model)["table2"][model])
-    bars = paper.figures.plot_pies(released["pies"]).axes[0].patches
+        paper_figures.plot_table2(paper.published(model)["table2"][model])
+    bars = paper_figures.plot_pies(released["pies"]).axes[0].patches
     widths = [100 * up / 260 for up in (16, 21, 82, 58)]
     assert [bar.get_width() for bar in bars[:4]] == pytest.approx(widths)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from book_support import paper_figures
 
 from studies import paper, random_model
 from studies.paper.error import NULLS, AgainstNull, as_array, f1_of, without_dependence
@@ -370,11 +371,11 @@ def test_net_shares_are_those_of_the_counts_and_a_choice_on_training_roles_works
 def test_figures_of_the_error_are_drawn():
     scores = clustered(0.5, 0.1, roles=20, values=5)
     edges = {null: paper.edges_against_null(scores, null=null, draws=20) for null in NULLS}
-    drawing = paper.figures.plot_null_edges({"one": edges, "two": edges})
+    drawing = paper_figures.plot_null_edges({"one": edges, "two": edges})
     assert [axes.get_title() for axes in drawing.axes] == [
         f"{name}: {edges['rows'].observed} edges" for name in ("one", "two")
     ]
     index = pd.MultiIndex.from_tuples([("role prompts", "graph"), ("features", "graph")])
     gap = paper.gap_beyond_base_rates(volatile(np.random.default_rng(0)), SINKS, draws=9)
-    drawing = paper.figures.plot_gaps({"one": pd.DataFrame([gap, gap], index)})
+    drawing = paper_figures.plot_gaps({"one": pd.DataFrame([gap, gap], index)})
     assert len(drawing.axes) == 2

@@ -1,6 +1,5 @@
 """Kang et al. (2025): their figures from their scores, and the error of each figure."""
 
-from studies.paper import figures
 from studies.paper.base_rates import gap_beyond_base_rates, table2_gaps
 from studies.paper.control import planted
 from studies.paper.error import (
@@ -38,7 +37,7 @@ from studies.paper.tables import changes_from_unsteered, table1, table2
 __all__ = [
     "MODELS", "NULLS", "PARTS", "agreements", "aim", "beside_published", "changes_from_unsteered",
     "choices", "chosen_features", "closure", "clustering", "column_orders", "directions",
-    "edges_against_null", "effective_n", "effective_rows", "figures", "firmness",
+    "edges_against_null", "effective_n", "effective_rows", "firmness",
     "gap_beyond_base_rates", "half_agreement", "load_hard_prompts", "load_recorded_scores",
     "missing_files", "paper_graph", "paper_shd", "pies", "planted", "published", "recorded_files",
     "reference_graph", "reproduce", "same_edges", "specificity", "table1", "table2",

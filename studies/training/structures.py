@@ -72,14 +72,14 @@ def surface_structure() -> StructuralModel:
     So `SENTENCE_SHARE` of a value's variance over roles comes from facts about other values, and
     values correlate without causes: a graph over roles shows the sentences that roles are made of.
     """
-    rng, facts = np.random.default_rng(0), load_role_bank().facts
-    about = facts[facts["value"] != ""].set_index("fact")
-    own = about["value"].to_numpy()[:, None] == np.array(SCHWARTZ_ORDER)
-    own = own * (about["strength"].to_numpy() * FACT_UNIT)[:, None]
+    facts = load_role_bank().facts.query("value != ''").set_index("fact")
+    own = facts["value"].to_numpy()[:, None] == np.array(SCHWARTZ_ORDER)
+    own = own * FACT_UNIT * facts[["strength"]].to_numpy()
     # A role has facts on .8 of the values, so that many sentences share the variance.
     size = math.sqrt(SENTENCE_SHARE / (0.8 * len(SCHWARTZ_ORDER)))
-    moves = own * math.sqrt(1 - SENTENCE_SHARE) + size * rng.standard_normal(own.shape)
-    moves = pd.DataFrame(moves.round(DIGITS), about.index, SCHWARTZ_ORDER).T.to_dict()
+    moves = size * np.random.default_rng(0).standard_normal(own.shape)
+    moves = (moves + own * math.sqrt(1 - SENTENCE_SHARE)).round(DIGITS)
+    moves = pd.DataFrame(moves, facts.index, SCHWARTZ_ORDER).T.to_dict()
     words = "No value acts on another; each life fact moves all values directly, at random."
     return replace(StructuralModel.from_edges([]), description=words, facts=moves)
 
