@@ -94,8 +94,9 @@ organisms: $(READY)  ## train the shipped organisms afresh (it resumes), measure
 	$(BIN)/valuegraph-studies organism train --scm human --out build/organisms/human
 	$(BIN)/valuegraph-studies organism train --scm alien --out build/organisms/alien
 	$(BIN)/valuegraph-studies organism train --scm human --plain --out build/organisms/plain
+	$(BIN)/valuegraph-studies organism train --scm surface --out build/organisms/surface
 	cp -R build/organisms/. lib/valuegraph/data/organisms
-	set -e; for name in human alien plain; do figures=build/figures/$$name.json; \
+	set -e; for name in human alien plain surface; do figures=build/figures/$$name.json; \
 	    $(BIN)/valuegraph-studies organism check organism-$$name --json $$figures; \
 	    $(BIN)/valuegraph-studies organism card organism-$$name --figures $$figures; done
 

@@ -32,10 +32,10 @@ def same(now, kept):
     """Numbers to three digits, all else to the letter.
 
     Processors round log-odds differently in the seventh digit, and a change that stands at a
-    threshold then counts or not: what is made of shares of changes moves by some ten-thousandths.
+    threshold then counts or not: what is made of shares of changes moves by some thousandths.
     """
     if isinstance(kept, float) and isinstance(now, (int, float)):
-        return math.isclose(now, kept, rel_tol=1e-3, abs_tol=5e-4)
+        return math.isclose(now, kept, rel_tol=1e-3, abs_tol=1.5e-3)
     return now == kept
 
 

@@ -17,7 +17,9 @@ from valuegraph.prompts import WORDINGS, PromptFormat
 from valuegraph.roles import sample_roles
 from valuegraph.sae import feature_shift, hook_layer, load_sae
 
-INTERCHANGED = ("organism-human", "organism-alien")
+INTERCHANGED = ("organism-human", "organism-alien", "organism-surface")
+
+SURFACE = "organism-surface"
 
 
 @pytest.fixture(scope="module", params=ORGANISMS)
@@ -91,8 +93,11 @@ def test_recorded_best_features_do_what_the_card_says(name, inventory, bank):
 def test_recorded_check_meets_what_an_organism_must(name):
     check = load_check(name)
     json.dumps(check, allow_nan=False)
-    assert check["scores"]["min_correlation"] >= 0.99
-    if name in INTERCHANGED:
+    assert check["scores"]["min_correlation"] >= (0.97 if name == SURFACE else 0.99)
+    if name == SURFACE:  # there is no structure, and yet edges
+        edges = [run["edges"] for run in check["recovery"]["firm"]["runs"] if run["n"] == 2000]
+        assert min(edges) > 5 and check["blocks"]["blocks"]["min_cosine"] >= 0.9
+    elif name in INTERCHANGED:
         assert len(check["recovery"]["seeds"]) == 10
         assert check["recovery"]["exact_skeletons"]["2000"] >= 9
         assert check["blocks"]["blocks"]["min_cosine"] >= 0.95
@@ -116,6 +121,9 @@ def test_card_is_what_its_check_writes_and_files_are_small(name, tmp_path):
 @pytest.mark.parametrize("name", ORGANISMS)
 def test_structures_differ_where_they_should(name):
     human, truth = load_truth("organism-human"), load_truth(name)
+    if name == SURFACE:
+        assert truth.edges == [] and len(truth.facts) == 80
+        return
     assert len(truth.edges) == len(human.edges)
     same = {(a, b) for a, b, _ in truth.edges} == {(a, b) for a, b, _ in human.edges}
     assert same == (name != "organism-alien")

@@ -89,7 +89,7 @@ def load_model(name, *, device=None, dtype=None, quantize=None, revision=None) -
     Parameters
     ----------
     name : str or Path
-        A shipped organism (``organism-human``, ``organism-alien``, ``organism-plain``),
+        A shipped organism (``organism-human``, ``-alien``, ``-plain``, ``-surface``),
         ``gemma-2b-it`` or ``llama-3-8b-it``, any other hub name (``owner/model``), or a folder in
         Hugging Face format.
     device : str or torch.device, optional
