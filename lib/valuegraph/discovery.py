@@ -8,14 +8,13 @@ as a model is.
 method   what it assumes beyond linear effects                      edges
 ======== ========================================================== ===========
 pc       no hidden common causes; arrows where all tests agree      CPDAG
-pc-plain the same; arrows hang on single tests, often wrongly       CPDAG
+exact    the same; one score for a whole graph, at most 12 values   CPDAG
+pc-plain that of pc; arrows hang on single tests, often wrongly     CPDAG
 fci      hidden common causes are allowed for                       PAG
-ges      no hidden common causes; one score for the whole graph     CPDAG
 lingam   no hidden common causes, noise that is not normal          DAG
 ======== ========================================================== ===========
 """
 
-import math
 from collections.abc import Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
@@ -25,11 +24,11 @@ from io import StringIO
 import numpy as np
 import pandas as pd
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
-from scipy.special import chdtri
 
 from valuegraph import pc
 from valuegraph.contexts import correlation_within, pooled_rows, search_contexts
 from valuegraph.correlations import as_correlation
+from valuegraph.exact import search_exactly
 from valuegraph.graph import CIRCLE, HEAD, NONE, TAIL, ValueGraph, marks_of
 from valuegraph.tables import require_whole
 
@@ -79,13 +78,13 @@ def discover(
         Scores: one row a role, one column a value. An index (intervention, role) may hold a single
         intervention, or several with `contexts`. LiNGAM needs scores.
     method : str
-        ``"pc"``, ``"pc-plain"``, ``"fci"``, ``"ges"`` or ``"lingam"``; see the top of the module.
+        ``"pc"``, ``"exact"``, ``"pc-plain"``, ``"fci"`` or ``"lingam"``; see the top of the module.
     alpha : float
-        Significance level of each test: an edge goes if some p > `alpha`. For GES it sets the
-        penalty: a parent is added where the likelihood-ratio test would add it.
+        Significance level of each test: an edge goes if some p > `alpha`. For exact search it sets
+        the penalty: a parent is added where the likelihood-ratio test would add it.
     tiers : sequence of sequences of str, optional
         Columns from the earliest to the latest, such as ``[["age", "sex"]]``: nothing causes what
-        is in an earlier tier. Columns in no tier come last. Not for GES.
+        is in an earlier tier. Columns in no tier come last.
     contexts : bool
         Pool the rows of several interventions, each of which becomes a variable of the graph
         (:mod:`valuegraph.contexts`; method ``"pc"`` only).
@@ -134,8 +133,6 @@ def prepared(
     if method not in _RUN or not 0 < alpha < 1:
         known = f"method must be one of {', '.join(_RUN)}, and alpha lie between 0 and 1"
         raise ValueError(f"{known}; got {method!r} and {alpha!r}")
-    if tiers and method == "ges":
-        raise ValueError("method 'ges' cannot keep to tiers; use 'pc', 'fci' or 'lingam'")
     only = isinstance(data, Correlations)
     if (contexts and (only or method != "pc")) or (only and method == "lingam"):
         raise ValueError("contexts (method 'pc' only) and 'lingam' need scores, not correlations")
@@ -217,12 +214,8 @@ def _pc(correlations, n, alpha, tier, plain=False):
     return marks_of(adjacency), counts
 
 
-def _ges(correlations, n, alpha, tier):
-    from causallearn.search.ScoreBased.GES import ges
-
-    # Half the chi-squared quantile a parent; causal-learn's penalty is lambda * log(n).
-    penalty = float(chdtri(1, alpha)) / (2 * math.log(n))
-    return _marks([ges(cov=c, n=n, lambda_value=penalty)["G"].graph for c in correlations]), {}
+def _exact(correlations, n, alpha, tier):
+    return marks_of(search_exactly(correlations, n, alpha, tier)[0]), {}
 
 
 def _lingam(samples, n, alpha, tier):
@@ -286,7 +279,7 @@ def _sound(marks: np.ndarray, tier: np.ndarray) -> tuple[np.ndarray, dict[str, n
 
 
 _pc_plain = partial(_pc, plain=True)
-_RUN = {"pc": _pc, "pc-plain": _pc_plain, "fci": _fci, "ges": _ges, "lingam": _lingam}
+_RUN = {"pc": _pc, "exact": _exact, "pc-plain": _pc_plain, "fci": _fci, "lingam": _lingam}
 
 
 def check_scores(scores: pd.DataFrame, *, min_spread: float = 0.0, pooled: bool = False) -> None:
