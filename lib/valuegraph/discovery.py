@@ -215,7 +215,7 @@ def _pc(correlations, n, alpha, tier, plain=False):
 
 
 def _exact(correlations, n, alpha, tier):
-    return marks_of(search_exactly(correlations, n, alpha, tier)[0]), {}
+    return marks_of(search_exactly(correlations, n, alpha, tier)), {}
 
 
 def _lingam(samples, n, alpha, tier):

@@ -13,8 +13,8 @@ from valuegraph.pc import class_of
 MAX_VALUES = 12  # memory and time double with each more
 
 
-def search_exactly(correlations, n, alpha, tier) -> tuple[np.ndarray, np.ndarray]:
-    """Find the best graph, and what all graphs that fit as well have in common.
+def search_exactly(correlations, n, alpha, tier) -> np.ndarray:
+    """Find the best graph, and return what all graphs that fit as well have in common.
 
     Parameters
     ----------
@@ -30,11 +30,9 @@ def search_exactly(correlations, n, alpha, tier) -> tuple[np.ndarray, np.ndarray
 
     Returns
     -------
-    adjacency : numpy.ndarray
-        The class of the best graph, boolean ``(b, d, d)``: arrows that all of its graphs share, and
-        edges both ways.
-    dags : numpy.ndarray
-        The best graph itself, boolean ``(b, d, d)``; one of its class, all of which score alike.
+    numpy.ndarray
+        The class of the best graph, boolean ``(b, d, d)``: arrows that all of its graphs share, all
+        of which score alike, and edges both ways.
 
     References
     ----------
@@ -46,8 +44,8 @@ def search_exactly(correlations, n, alpha, tier) -> tuple[np.ndarray, np.ndarray
             f"method 'exact' goes through all sets of values, at most {MAX_VALUES} values; these "
             f"are {len(tier)}: use method 'pc', or fewer values"
         )
-    dags = best_dags(local_scores(correlations, n, float(chdtri(1, alpha)) / 2, tier))
-    return class_of(dags, tier), dags
+    penalty = float(chdtri(1, alpha)) / 2
+    return class_of(best_dags(local_scores(correlations, n, penalty, tier)), tier)
 
 
 def local_scores(correlations, n, penalty, tier) -> np.ndarray:
