@@ -112,7 +112,7 @@ SOURCES = [*ROOT.glob("lib/valuegraph/*.py")]
 def test_the_library_stays_small():
     library = measure_house.measure(ROOT / "lib" / "valuegraph")
     assert library["code"] <= 4800
-    assert library["files"] <= 43
+    assert library["files"] <= 44
     assert library["public"] <= 60
     assert library["longest"] <= 400, library["longest_file"]
     assert library["cycles"] == []

@@ -30,6 +30,7 @@ from valuegraph.contexts import correlation_within, pooled_rows, search_contexts
 from valuegraph.correlations import as_correlation
 from valuegraph.exact import search_exactly
 from valuegraph.graph import CIRCLE, HEAD, NONE, TAIL, ValueGraph, marks_of
+from valuegraph.sentences import sentence_facts, sentence_model
 from valuegraph.tables import require_whole
 
 #: Least standard deviation of scores over roles, in log-odds, or share of yes less share of no. The
@@ -66,6 +67,7 @@ def discover(
     alpha: float = 0.01,
     tiers: Sequence[Sequence[str]] | None = None,
     contexts: bool = False,
+    sentences: pd.DataFrame | None = None,
     null_draws: int = 20,
     seed: int = 0,
     min_spread: float = MIN_SPREAD,
@@ -88,9 +90,12 @@ def discover(
     contexts : bool
         Pool the rows of several interventions, each of which becomes a variable of the graph
         (:mod:`valuegraph.contexts`; method ``"pc"`` only).
+    sentences : pandas.DataFrame, optional
+        Which role holds which sentence, as :func:`valuegraph.roles.sentence_table` tells: adds the
+        sentence null (:mod:`valuegraph.sentences`). Not with `contexts`.
     null_draws : int
         How often the search is run without dependence between values (each column permuted over
-        roles, or independent normal values); 0 for no null.
+        roles, or independent normal values), and as often on the sentence null; 0 for no null.
     seed : int
         Seed of the null.
     min_spread : float
@@ -101,7 +106,9 @@ def discover(
     ValueGraph
         ``info`` holds ``method``, ``test``, ``alpha``, ``n``, ``tiers``; ``null_edges`` and
         ``null_sd``, mean and standard deviation of the number of edges of the null; ``seed``; and
-        what the search counts: ``conflicts``, ``cycles``.
+        what the search counts: ``conflicts``, ``cycles``. With sentences also
+        ``sentence_null_edges`` and ``sentence_null_sd``, and ``sentences_only`` where the graph has
+        no more edges than 95 % of the sentence null: it may tell of these sentences only.
 
     Notes
     -----
@@ -117,6 +124,10 @@ def discover(
         edges = (null[:, :p, :p] > 0).sum(axis=(1, 2)) / 2
         info |= {"null_edges": float(edges.mean()), "null_sd": float(edges.std())}
         info |= {"null_draws": null_draws, "seed": seed}
+    if null_draws and sentences is not None:
+        model = sentence_model(data, sentences)
+        null, _ = run([model.without_dependence(rng).sample for _ in range(null_draws)])
+        info |= sentence_facts((null > 0).sum(axis=(1, 2)) / 2, (marks > 0).sum() / 2)
     info |= {name: int(count[0]) for name, count in counts.items()}
     return ValueGraph(names, marks[0][np.ix_(place, place)], info)
 

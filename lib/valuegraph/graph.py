@@ -36,6 +36,8 @@ CAPTION = {
     "threshold": "in {threshold:.0%} of {n_resamples} resamples",
     "n_edges": "{n_edges} edges",
     "null_edges": "null {null_edges:.1f} ± {null_sd:.1f} edges",
+    "sentence_null_edges": "sentence null {sentence_null_edges:.1f} ± {sentence_null_sd:.1f} edges",
+    "sentences_only": "these sentences only",
 }
 
 
