@@ -43,8 +43,9 @@ FEW_ROLES = 20
 UNITS = {"log_odds": "log-odds", "answer": "share of yes less share of no"}
 
 # Rule, threshold and meaning of a failure. For comparison: organisms give .61, 1.4, 1.2, 0, 0 and
-# .2 to .56, models with random weights .83 to 1, .04 to .43, .004 to .11, 1, 0 and .3 to .62; in the
-# last, a model that says no to everything gave .83. At .7 half of a score's variance is the liking.
+# .2 to .56, models with random weights .83 to 1, .04 to .43, .004 to .11, 1, 0 and .3 to .62. A
+# model that says no to everything gave .83 in the last; from .7 on, half of a
+# score's variance goes with the liking for yes.
 _CHECKS = {
     "same_answer": ("at most", 0.95, "nearly everything gets the same answer"),
     "item_spread": ("at least", 0.5, "questions hardly move the answers"),
