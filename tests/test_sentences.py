@@ -116,6 +116,7 @@ def test_a_graph_at_the_end_of_the_null_is_told():
         (lambda t: t.iloc[1:], "one row for each role, but role 'role0-0000' is missing"),
         (lambda t: pd.concat([t, t.head(1)]), "some role stands twice"),
         (lambda t: 2 * t, "holds 0 and 1"),
+        (lambda t: 0 * t, "no sentence is held by some roles and not by others; .* yourself"),
         (lambda t: t.to_numpy(), "a table of roles by sentences"),
     ],
 )

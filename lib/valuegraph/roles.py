@@ -281,7 +281,7 @@ def sentence_table(roles: Sequence[Role], bank: RoleBank) -> pd.DataFrame:
     Parameters
     ----------
     roles : sequence of Role
-        Roles of the bank.
+        Roles of the bank; stances, which set a value, do not count.
     bank : RoleBank
         Tells what value a fact is about.
 

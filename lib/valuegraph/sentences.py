@@ -80,7 +80,8 @@ def sentence_model(scores: pd.DataFrame, sentences: pd.DataFrame) -> SentenceMod
     sentences : pandas.DataFrame
         Which role (row) holds which sentence (column), 0 or 1. The columns have two levels: the
         kind of the sentence, such as the value that it is about, and its name; with a single level
-        all are of one kind. :func:`valuegraph.roles.sentence_table` makes it.
+        all are of one kind. One that is alone in its kind keeps what it does in every draw.
+        :func:`valuegraph.roles.sentence_table` makes the table.
 
     Returns
     -------
@@ -99,6 +100,11 @@ def sentence_model(scores: pd.DataFrame, sentences: pd.DataFrame) -> SentenceMod
         raise ValueError("the table of sentences holds 0 and 1: whether a role has the sentence")
     table = sentences.loc[roles]
     table = table.loc[:, table.nunique() > 1].sort_index(axis=1)
+    if table.empty:
+        raise ValueError(
+            "no sentence is held by some roles and not by others; for roles that are not of a bank "
+            "make the table yourself, such as a column for each job of personas"
+        )
     several = table.columns.nlevels > 1
     kind = table.columns.get_level_values(0) if several else pd.Index([""] * table.shape[1])
     held, rows = table.to_numpy(dtype=float), scores[sorted(scores)].to_numpy(dtype=float)
