@@ -151,9 +151,11 @@ def bootstrap(
     -----
     Exact search is the default for the sake of arrows. On 48 random models of ten values (12 each
     of 200, 500, 1,000 and 2,000 roles; 100 resamples, threshold .8, alpha .01) 279 of 285 firm
-    arrows are right, and 552 of 553 edges; by PC, 107 of 122 and 481 of 482. An arrow counts where
-    all graphs of the resample's class have it. Counting those of one graph drawn from the class
-    gives more arrows, less sure: 313 of 326.
+    arrows are right, and 552 of 553 edges; by PC, 107 of 122 and 481 of 482. On the structures of
+    two organisms (ten draws each of 400 and 2,000) 287 of 289 firm arrows, by PC 144 of 144. A
+    single exact search is far less sure, 474 of 571. An arrow counts where all graphs of the
+    resample's class have it. Counting those of one graph drawn from the class gives more arrows,
+    less sure: 313 of 326.
 
     References
     ----------
