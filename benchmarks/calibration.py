@@ -55,7 +55,13 @@ def model_row(number: int, seed: int, resamples: int, draws: int) -> list[dict]:
         contexts = unit == "contexts"
         scores = pooled if contexts else pooled.xs("none")
         firm = vg.bootstrap(
-            scores, alpha=ALPHA, contexts=contexts, n_resamples=resamples, null_draws=0, seed=number
+            scores,
+            method="pc",
+            alpha=ALPHA,
+            contexts=contexts,
+            n_resamples=resamples,
+            null_draws=0,
+            seed=number,
         ).graph()
         firm = firm.among(model.values)
         edges = np.triu(firm.skeleton)

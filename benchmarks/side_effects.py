@@ -28,6 +28,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from causallearn.search.ScoreBased.GES import ges
+from scipy.stats import chi2
 
 import valuegraph as vg
 from studies import side_effects as by
@@ -134,6 +136,14 @@ def interventions_of(respondent, kind: str, folder: Path) -> list:
     ]
 
 
+def ges_graph(scores: pd.DataFrame) -> vg.ValueGraph:
+    """Search greedily by causal-learn's GES, as the stored study did; a parent is worth p = .01."""
+    values = sorted(scores)
+    penalty = chi2.isf(0.01, 1) / (2 * np.log(len(scores)))
+    found = ges(cov=scores[values].corr().to_numpy(), n=len(scores), lambda_value=penalty)
+    return vg.ValueGraph.from_adjacency(values, found["G"].graph == -1)
+
+
 def common_predictors(scores: pd.DataFrame, graph) -> dict[str, Predictor]:
     """Predictors that every respondent can have."""
     values = list(scores.columns)
@@ -142,7 +152,7 @@ def common_predictors(scores: pd.DataFrame, graph) -> dict[str, Predictor]:
         "graph, adjustment alone": by.by_adjustment(graph, scores),
         "graph, reach alone": by.by_reach(vg.reached(graph), scores),
         "LiNGAM graph": by.by_graph(vg.discover(scores, method="lingam", null_draws=0), scores),
-        "GES graph": by.by_graph(vg.discover(scores, method="ges", null_draws=0), scores),
+        "GES graph": by.by_graph(ges_graph(scores), scores),
         "correlation": by.by_correlations(scores),
         "partial correlation": by.by_partial_correlations(scores),
         "base rates": by.by_base_rates(values),
@@ -154,7 +164,7 @@ def common_predictors(scores: pd.DataFrame, graph) -> dict[str, Predictor]:
 def organism_predictors(name: str, scores: pd.DataFrame) -> dict[str, Predictor]:
     """Predictors for an organism, the truth among them."""
     graph, truth = vg.discover(scores), vg.load_truth(name)
-    firm = vg.bootstrap(scores, n_resamples=200, null_draws=0).graph()
+    firm = vg.bootstrap(scores, method="pc", n_resamples=200, null_draws=0).graph()
     values = list(scores.columns)
     return {
         "true effects": by.by_truth(truth),

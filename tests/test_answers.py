@@ -12,6 +12,7 @@ from valuegraph.answers import (
     score_answers,
     yes_bias,
 )
+from valuegraph.discovery import discover
 from valuegraph.prompts import PromptFormat
 from valuegraph.roles import NO_ROLE, sample_roles
 
@@ -75,6 +76,41 @@ def test_answers_that_make_no_scores_are_refused(answers, by, message):
 def test_items_keyed_one_way_show_no_liking_for_yes():
     with pytest.raises(ValueError, match="keyed one way confound"):
         yes_bias(ANSWERS[ANSWERS["key"] == 1])
+
+
+def liking_yes(answers, *, spread=1.5, uneven=0.6, values=("CO", "UN"), seed=0):
+    """Let roles differ in their liking for yes, which some values' positive items show more."""
+    roles = answers["role"].unique()
+    liking = pd.Series(spread * np.random.default_rng(seed).standard_normal(len(roles)), roles)
+    share = 1 + uneven * answers["key"] * answers["value"].isin(values)
+    return with_log_odds(answers, answers["log_odds"] + answers["role"].map(liking) * share)
+
+
+def test_a_liking_for_yes_that_roles_differ_in_can_be_taken_out(simulate):
+    true = score_answers(simulate(n=200, noise=0.3))
+    answers = liking_yes(simulate(n=200, noise=0.3), uneven=1.0)
+    confounded, clean = score_answers(answers), score_answers(answers, without_yes=True)
+    assert discover(true, null_draws=0).n_edges <= 1
+    assert ("CO", "UN") in discover(confounded, null_draws=0).undirected_edges
+    assert discover(clean, null_draws=0) == discover(true, null_draws=0)
+    assert clean.corrwith(true).min() > 0.95 > 0.8 > confounded.corrwith(true).min()
+    assert clean.corrwith(yes_bias(answers)).abs().max() < 1e-9
+    np.testing.assert_allclose(clean.mean(), confounded.mean())
+    flat_yes = answers.assign(log_odds=answers["key"])
+    assert (score_answers(flat_yes, without_yes=True) == score_answers(flat_yes)).all(axis=None)
+    by_answer = score_answers(answers, by="answer", without_yes=True)
+    assert by_answer.corrwith(yes_bias(answers, by="answer")).abs().max() < 1e-9
+
+
+def test_what_an_intervention_does_stays(simulate):
+    before = liking_yes(simulate(n=60))
+    pushed = before.assign(
+        intervention="push", log_odds=before["log_odds"] + 0.5 * before["key"] + 1.0
+    )
+    both = score_answers(pd.concat([before, pushed]), without_yes=True)
+    alone = score_answers(before, without_yes=True)
+    np.testing.assert_allclose(both.loc["none"], alone)
+    np.testing.assert_allclose(both.loc["push"], alone + 0.5)
 
 
 # spread
@@ -143,8 +179,34 @@ def test_organisms_pass_by_a_wide_margin(human, few_items, bank):
     assert checks["figure"]["same_answer"] < 0.8
     assert checks["figure"]["item_spread"] > 2 * checks["threshold"]["item_spread"]
     assert checks["figure"]["role_spread"] > 4 * checks["threshold"]["role_spread"]
+    assert checks["figure"]["yes_confound"] < 0.6
     assert checks["figure"]["low_mass"] == checks["figure"]["unsure"] == 0
     assert check_spread(answers, by="answer").passed and require_spread(answers) is answers
+
+
+def test_scores_that_show_the_liking_for_yes_are_refused(simulate, varied):
+    honest = check_spread(liking_yes(varied, uneven=0)).checks.loc["yes_confound"]
+    assert honest["passed"] and honest["figure"] < 0.6
+    answers = liking_yes(simulate(n=200), uneven=1.5)
+    scores = score_answers(answers)
+    assert check_spread(answers).failed == ("yes_confound",)
+    largest = scores.corrwith(yes_bias(answers)).abs().max()
+    assert check_spread(answers).checks["figure"]["yes_confound"] == pytest.approx(largest)
+    with pytest.raises(ValueError, match="yes_confound 0.* score them without_yes=True"):
+        require_spread(answers)
+    one_way = answers[answers["key"] == 1]
+    few = answers[answers["role"].isin(answers["role"].unique()[:19])]
+    for unknown in (one_way, few):
+        assert np.isnan(check_spread(unknown).checks["figure"]["yes_confound"])
+
+
+@pytest.mark.parametrize("name", ["organism", "gemma", "llama"])
+def test_random_weights_do_not_confound_more_than_organisms(name, few_items, bank, request):
+    from valuegraph.elicitation import elicit
+
+    model = request.getfixturevalue(name)
+    answers = elicit(model, few_items, sample_roles(bank, 40, seed=4))
+    assert check_spread(answers).checks["figure"]["yes_confound"] < 0.65
 
 
 def test_figures_are_those_of_the_answers(varied):
@@ -172,6 +234,7 @@ def test_what_is_not_recorded_does_not_fail(varied):
     generated = varied.assign(log_odds=np.nan, mass=np.nan)
     verdict = check_spread(generated, by="answer")
     assert verdict.passed and verdict.checks["figure"].isna().sum() == 2
+    assert verdict.checks["figure"]["yes_confound"] < 0.5
 
 
 def test_spread_is_that_of_one_intervention_and_known_thresholds(varied):

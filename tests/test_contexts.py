@@ -77,7 +77,8 @@ def test_order_of_columns_and_rows_changes_nothing():
         shuffled = scores[order].sample(frac=1, random_state=1)
         other = discover(shuffled, contexts=True, null_draws=3)
         assert other == first and other.info == first.info
-    options = {"contexts": True, "n_resamples": 60, "null_draws": 2, "null_resamples": 10}
+    counts = {"n_resamples": 60, "null_draws": 2, "null_resamples": 10}
+    options = {"method": "pc", "contexts": True, **counts}
     one = bootstrap(scores, **options)
     two = bootstrap(scores.sample(frac=1, random_state=2), **options)
     assert (one.directions == two.directions).all() and (one.null == two.null).all()

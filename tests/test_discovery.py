@@ -4,13 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from causallearn.search.FCMBased.lingam import DirectLiNGAM
-from causallearn.search.ScoreBased.GES import ges
 
 from valuegraph.discovery import Correlations, discover, draw_correlations
 from valuegraph.graph import HEAD, TAIL, ValueGraph
 from valuegraph.pc import reachable
 
-METHODS = ["pc", "pc-plain", "fci", "ges", "lingam"]
+METHODS = ["pc", "exact", "pc-plain", "fci", "lingam"]
 
 
 def random_weights(rng, d, share=0.35):
@@ -42,12 +41,12 @@ def scores():
     return rows_of(rng, random_weights(rng, 8), 200, "exponential")
 
 
-@pytest.mark.parametrize("method", ["pc", "pc-plain", "ges"])
+@pytest.mark.parametrize("method", ["pc", "exact", "pc-plain"])
 def test_with_endless_data_the_class_of_the_truth_is_found(method):
     rng = np.random.default_rng(1)
     for _ in range(5):
         weights = random_weights(rng, 6)
-        found = discover(implied(weights, 10**6 if method == "ges" else 10**12), method=method)
+        found = discover(implied(weights), method=method)
         assert found == ValueGraph.from_adjacency(names_of(6), weights != 0).cpdag()
 
 
@@ -83,18 +82,6 @@ def test_noisy_graphs_are_sound_and_say_nothing_else(capsys):
     assert conflicts > 0 and capsys.readouterr().out == ""
 
 
-def test_ges_is_that_of_causal_learn_and_tests_at_alpha(scores):
-    theirs = ges(cov=scores.corr().to_numpy(), n=200, lambda_value=0.5)["G"].graph
-    alpha = 0.0213375  # the chi-squared quantile is log(200)
-    found = discover(scores, method="ges", alpha=alpha, null_draws=0)
-    assert ((theirs == -1) == found.adjacency).all()
-    n, names = 400, ["a", "b"]
-    critical = np.sqrt(1 - np.exp(-3.841459 / n))  # likelihood ratio at .05
-    for r, edges in ((critical * 1.01, 1), (critical * 0.99, 0)):
-        two = Correlations(pd.DataFrame([[1, r], [r, 1]], names, names), n)
-        assert discover(two, method="ges", alpha=0.05, null_draws=0).n_edges == edges
-
-
 def test_lingam_finds_the_whole_dag_in_the_order_of_causal_learn():
     rng = np.random.default_rng(4)
     for _ in range(2):
@@ -106,7 +93,7 @@ def test_lingam_finds_the_whole_dag_in_the_order_of_causal_learn():
         assert not np.tril(found.adjacency[np.ix_(order, order)]).any()
 
 
-@pytest.mark.parametrize("method", ["pc", "pc-plain", "fci", "lingam"])
+@pytest.mark.parametrize("method", METHODS)
 def test_nothing_causes_what_is_in_an_earlier_tier(method, scores):
     early, late = list(scores)[:3], list(scores)[3:]
     found = discover(scores, method=method, alpha=0.1, tiers=[early], null_draws=0)
@@ -202,11 +189,10 @@ def test_bad_scores_are_named(scores, spoil, message):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"method": "magic"}, "one of pc, pc-plain, fci, ges, lingam.* got 'magic'"),
+        ({"method": "magic"}, "one of pc, exact, pc-plain, fci, lingam.* got 'magic'"),
         ({"alpha": 1}, "alpha lie between 0 and 1; got 'pc' and 1"),
         ({"null_draws": -1}, "null_draws is -1"),
         ({"tiers": [["age"]]}, "tiers name 'age'"),
-        ({"tiers": [["v00"]], "method": "ges"}, "'ges' cannot keep to tiers"),
         ({"contexts": True, "method": "fci"}, "contexts .method 'pc' only."),
     ],
 )

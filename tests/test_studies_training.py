@@ -316,7 +316,7 @@ def test_recovery_counts_what_searches_find_and_goes_through_json():
     firm = pd.DataFrame(figures["firm"]["runs"])
     many = firm[firm["n"] == 4000]
     assert (many["arrows"] > 5).all() and (many["arrows"] == many["arrows_right"]).all()
-    options = {"alpha": 0.05, "n_resamples": 200, "null_draws": 0, "seed": 0}
+    options = {"method": "pc", "alpha": 0.05, "n_resamples": 200, "null_draws": 0, "seed": 0}
     guess = bootstrap(samples[0].iloc[:50], **options).graph(threshold=0.8)
     row = firm.query("seed == 0 and n == 50 and alpha == 0.05").iloc[0]
     assert (row["edges"], row["arrows"]) == (guess.n_edges, len(guess.directed_edges))

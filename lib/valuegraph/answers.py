@@ -23,6 +23,7 @@ from ``log_odds``) and ``text`` (what was generated).
 
 from types import SimpleNamespace
 
+import numpy as np
 import pandas as pd
 
 from valuegraph.tables import require_columns
@@ -35,25 +36,34 @@ COLUMNS = tuple("model role intervention format value item key answer log_odds m
 #: An answer has low mass where the model would rather answer something else than yes or no.
 LOW_MASS = 0.5
 
+#: With fewer roles, a correlation of .7 with the liking for yes may well be chance.
+FEW_ROLES = 20
+
 #: What scores are made from, and their unit.
 UNITS = {"log_odds": "log-odds", "answer": "share of yes less share of no"}
 
-# Rule, threshold and meaning of a failure. For comparison: organisms give .61, 1.4, 1.2, 0 and 0,
-# models with random weights .83 to 1, .04 to .43, .004 to .11, 1 and 0.
+# Rule, threshold and meaning of a failure. For comparison: organisms give .61, 1.4, 1.2, 0, 0 and
+# .2 to .56, models with random weights .83 to 1, .04 to .43, .004 to .11, 1, 0 and .3 to .62. A
+# model that says no to everything gave .83 in the last; from .7 on, half of a
+# score's variance goes with the liking for yes.
 _CHECKS = {
     "same_answer": ("at most", 0.95, "nearly everything gets the same answer"),
     "item_spread": ("at least", 0.5, "questions hardly move the answers"),
     "role_spread": ("at least", 0.2, "roles hardly move the scores"),
     "low_mass": ("at most", 0.25, "what is read is not what the model would say; generate answers"),
     "unsure": ("at most", 0.25, "neither yes nor no; log-odds show more, or longer answers"),
+    "yes_confound": ("at most", 0.7, "scores show the liking for yes; score them without_yes=True"),
 }
 _OF_ANSWERS = {"item_spread": 0.0, "role_spread": 0.05}  # thresholds of scores made by answer
 
 
-def score_answers(answers: pd.DataFrame, *, by: str = "log_odds") -> pd.DataFrame:
+def score_answers(
+    answers: pd.DataFrame, *, by: str = "log_odds", without_yes: bool = False
+) -> pd.DataFrame:
     """Score each value: the mean over its items, and over formats, of ``key * log_odds``.
 
-    With as many items keyed positively as negatively, a liking for yes cancels.
+    With as many items keyed positively as negatively, a liking for yes cancels, so long as it adds
+    as much to either kind of items.
 
     Parameters
     ----------
@@ -62,6 +72,9 @@ def score_answers(answers: pd.DataFrame, *, by: str = "log_odds") -> pd.DataFram
     by : str
         ``"log_odds"``, or ``"answer"`` for the mean of ``key * answer``, which lies in [-1, 1] and
         counts an unsure answer as 0 (the score of Kang et al., 2025).
+    without_yes : bool
+        Take out what goes with the liking for yes over the roles of an intervention: the residual
+        of a regression on it, and the mean. If a value makes roles say yes, that goes, too.
 
     Returns
     -------
@@ -73,22 +86,44 @@ def score_answers(answers: pd.DataFrame, *, by: str = "log_odds") -> pd.DataFram
     index = ["intervention", "role"] if answers["intervention"].nunique() > 1 else ["role"]
     keyed = answers.assign(score=answers["key"] * answers[by])
     scores = keyed.groupby([*index, "value"], sort=False)["score"].mean().unstack("value")
-    return scores[list(answers["value"].unique())].rename_axis(columns=None)
+    scores = scores[list(answers["value"].unique())].rename_axis(columns=None)
+    if not without_yes:
+        return scores
+    # Within interventions, so that what they do to a score stays.
+    groups = scores.index.get_level_values(0) if len(index) > 1 else np.zeros(len(scores))
+    yes = _liking(answers, by, index)
+    yes = yes - yes.groupby(groups).transform("mean")
+    slopes = (scores.mul(yes, axis=0).sum() / (yes**2).sum()).fillna(0.0)  # it may not vary
+    return scores - pd.DataFrame(np.outer(yes, slopes), scores.index, scores.columns)
 
 
-def yes_bias(answers: pd.DataFrame) -> pd.Series:
+def yes_bias(answers: pd.DataFrame, *, by: str = "log_odds") -> pd.Series:
     """Liking for yes: mean log-odds of yes, positively and negatively keyed items weighing alike.
+
+    Parameters
+    ----------
+    answers : pandas.DataFrame
+        Answers of one model.
+    by : str
+        ``"log_odds"``, or ``"answer"`` for the share of yes less the share of no.
 
     Returns
     -------
     pandas.Series
-        Log-odds by role, over all interventions in the answers.
+        By role, over all interventions in the answers.
     """
-    check_answers(answers, "log_odds")
+    return _liking(answers, by, ["role"])
+
+
+def _liking(answers: pd.DataFrame, by: str, index: list[str]) -> pd.Series:
+    """Average yes over values, then over the two keys."""
+    check_answers(answers, by)
     if answers["key"].nunique() < 2:
         raise ValueError("items keyed one way confound a liking for yes with the values.")
-    by_key = answers.groupby(["role", "value", "key"], sort=False)["log_odds"].mean()
-    return by_key.groupby(["role", "key"], sort=False).mean().groupby("role", sort=False).mean()
+    means = answers.groupby([*index, "value", "key"], sort=False)[by].mean()
+    for left in ([*index, "key"], index):
+        means = means.groupby(left, sort=False).mean()
+    return means
 
 
 class SpreadVerdict(SimpleNamespace):
@@ -130,7 +165,8 @@ def check_spread(answers: pd.DataFrame, *, by="log_odds", thresholds=None) -> Sp
         Other thresholds, by name of the check: ``same_answer`` (share of a role's commonest answer,
         mean over roles), ``item_spread`` (standard deviation of a role's log-odds over items, mean
         over roles and formats), ``role_spread`` (least standard deviation of a value's score over
-        roles), ``low_mass`` and ``unsure`` (shares of answers).
+        roles), ``low_mass`` and ``unsure`` (shares of answers), ``yes_confound`` (largest absolute
+        correlation of a value's score with `yes_bias` over roles; not known of fewer than 20).
     """
     check_answers(answers, by, single=("model", "intervention"))
     thresholds = {**(_OF_ANSWERS if by == "answer" else {}), **(thresholds or {})}
@@ -138,6 +174,9 @@ def check_spread(answers: pd.DataFrame, *, by="log_odds", thresholds=None) -> Sp
         raise ValueError(f"thresholds are {thresholds}; known are {', '.join(_CHECKS)}.")
     scores = score_answers(answers, by=by)
     spread = scores.std().where(scores.std() > 1e-9 * scores.abs().max(), 0.0)  # no rounding
+    confound = pd.Series(np.nan, scores.columns)
+    if len(scores) >= FEW_ROLES and answers["key"].nunique() == 2:
+        confound = scores.corrwith(yes_bias(answers, by=by)).abs()
     kinds = answers.groupby("role")["answer"].value_counts(normalize=True)
     figures = {
         "same_answer": kinds.groupby("role").max().mean(),
@@ -145,6 +184,7 @@ def check_spread(answers: pd.DataFrame, *, by="log_odds", thresholds=None) -> Sp
         "role_spread": spread.min(),
         "low_mass": (answers["mass"].dropna() < LOW_MASS).mean(),
         "unsure": (answers["answer"] == 0).mean(),
+        "yes_confound": confound.max(),
     }
     checks = pd.DataFrame(_CHECKS, index=["rule", "threshold", "meaning"]).T
     checks["threshold"] = [thresholds.get(name, rule[1]) for name, rule in _CHECKS.items()]

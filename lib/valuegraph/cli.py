@@ -132,7 +132,7 @@ _Scores = Annotated[Path, Argument(help="CSV file: a row for each role, a column
 @app.command()
 def discover(
     file: _Scores,
-    method: Annotated[str, Option(help="pc, pc-plain, fci, ges or lingam.")] = "pc",
+    method: Annotated[str, Option(help="pc, exact, pc-plain, fci or lingam.")] = "pc",
     alpha: Annotated[float, Option(help="Significance level of each test.")] = 0.01,
     seed: Annotated[int, Option(help="Of the null.")] = 0,
     json_file: Annotated[Path | None, Option("--json", help="File for the graph.")] = None,

@@ -15,6 +15,7 @@ from valuegraph.contexts import correlation_within
 from valuegraph.discovery import MIN_EIGENVALUE
 from valuegraph.graph import CIRCLE, HEAD, NONE, TAIL, ValueGraph, marks_of
 from valuegraph.pc import reachable, turned
+from valuegraph.sentences import SentenceModel, sentence_facts, sentence_model
 from valuegraph.tables import require_whole
 
 CHUNK = 50  # resamples searched together, to bound the memory
@@ -98,7 +99,10 @@ class Confidence:
         info = {**self.info, "threshold": threshold, "cycles": int(lost.sum())}
         if len(self.null):
             edges = (self.null >= least).sum(axis=(1, 2)) / 2
-            info |= {"null_edges": float(edges.mean()), "null_sd": float(edges.std())}
+            if "sentences" in info:
+                info |= sentence_facts(edges, skeleton.sum() / 2)
+            else:
+                info |= {"null_edges": float(edges.mean()), "null_sd": float(edges.std())}
         info["edge_frequency"] = {
             (self.values[i], self.values[j]): float(self.adjacencies[i, j])
             for i, j in np.argwhere(np.triu(skeleton))
@@ -112,6 +116,8 @@ class Confidence:
 def bootstrap(
     data: pd.DataFrame | discovery.Correlations,
     *,
+    method: str = "exact",
+    sentences: pd.DataFrame | None = None,
     n_resamples: int = 500,
     null_draws: int = 20,
     null_resamples: int = 50,
@@ -125,6 +131,12 @@ def bootstrap(
     data : pandas.DataFrame or Correlations
         As for :func:`valuegraph.discovery.discover`. Resamples of correlations are drawn, as those
         of normal rows.
+    method : str
+        As for :func:`valuegraph.discovery.discover`, where PC is the default; `contexts`, and more
+        than 12 values, need ``"pc"``.
+    sentences : pandas.DataFrame, optional
+        Which role holds which sentence. Then resamples redraw what whole sentences do, too, and the
+        null is the sentence null (:mod:`valuegraph.sentences`).
     n_resamples : int
         Number of resamples.
     null_draws, null_resamples : int
@@ -132,23 +144,41 @@ def bootstrap(
     seed : int
         Seed of everything. The order of the columns changes nothing.
     **options
-        ``method``, ``alpha``, ``tiers``, ``contexts`` and ``min_spread`` of
+        ``alpha``, ``tiers``, ``contexts`` and ``min_spread`` of
         :func:`valuegraph.discovery.discover`.
+
+    Notes
+    -----
+    Exact search is the default for the sake of arrows. On 48 random models of ten values (12 each
+    of 200, 500, 1,000 and 2,000 roles; 100 resamples, threshold .8, alpha .01) 279 of 285 firm
+    arrows are right, and 552 of 553 edges; by PC, 107 of 122 and 481 of 482. On the structures of
+    two organisms (ten draws each of 400 and 2,000) 287 of 289 firm arrows, by PC 144 of 144. A
+    single exact search is far less sure, 474 of 571. An arrow counts where all graphs of the
+    resample's class have it. Counting those of one graph drawn from the class gives more arrows,
+    less sure: 313 of 326.
 
     References
     ----------
     Friedman, N., Goldszmidt, M., Wyner, A. (1999). Data analysis with Bayesian networks: a
     bootstrap approach. UAI 15.
     """
-    names, place, sample, n, run, info = discovery.prepared(data, **options)
+    names, place, sample, n, run, info = discovery.prepared(data, method, **options)
+    source = sample
+    if sentences is not None:
+        source = sentence_model(data, sentences)
+        info["sentences"] = len(source.effects)
     require_whole(n_resamples, 1, "n_resamples")
     require_whole(null_draws, 0, "null_draws")
     require_whole(null_resamples, 1, "null_resamples")
     own, nulls = np.random.SeedSequence(seed).spawn(2)
-    counts = [_counted(sample, own.spawn(n_resamples), n, run)]
+    counts = [_counted(source, own.spawn(n_resamples), n, run)]
     for null_seed in nulls.spawn(null_draws):
         draw_seed, resample_seed = null_seed.spawn(2)
-        null = discovery.independent(sample, n, np.random.default_rng(draw_seed))
+        rng = np.random.default_rng(draw_seed)
+        if sentences is None:
+            null = discovery.independent(sample, n, rng)
+        else:
+            null = source.without_dependence(rng)
         counts.append(_counted(null, resample_seed.spawn(null_resamples), n, run))
     totals = np.stack(counts)
     p = sample.shape[-1]
@@ -172,11 +202,14 @@ def _counted(sample, seeds, n, run) -> np.ndarray:
 
 def _resampled(sample, n, rng) -> np.ndarray:
     """Draw as many roles with replacement, again if some values come out dependent."""
-    if sample.ndim == 2:
+    if isinstance(sample, np.ndarray) and sample.ndim == 2:
         return discovery.draw_correlations(sample, n, draws=1, rng=rng)[0]
     for _ in range(20):
-        drawn = sample[rng.integers(len(sample), size=len(sample))]
+        if isinstance(sample, SentenceModel):
+            drawn = sample.resampled(rng).sample
+        else:
+            drawn = sample[rng.integers(len(sample), size=len(sample))]
         constant = (drawn == drawn[0]).all(axis=(0, 1)).any()
         if not constant and np.linalg.eigvalsh(correlation_within(drawn))[0] >= MIN_EIGENVALUE:
             return drawn
-    raise ValueError(f"resamples of {len(sample)} roles are linearly dependent; ask more roles")
+    raise ValueError(f"resamples of {n} roles are linearly dependent; ask more roles")

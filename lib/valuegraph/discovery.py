@@ -8,14 +8,13 @@ as a model is.
 method   what it assumes beyond linear effects                      edges
 ======== ========================================================== ===========
 pc       no hidden common causes; arrows where all tests agree      CPDAG
-pc-plain the same; arrows hang on single tests, often wrongly       CPDAG
+exact    the same; one score for a whole graph, at most 12 values   CPDAG
+pc-plain that of pc; arrows hang on single tests, often wrongly     CPDAG
 fci      hidden common causes are allowed for                       PAG
-ges      no hidden common causes; one score for the whole graph     CPDAG
 lingam   no hidden common causes, noise that is not normal          DAG
 ======== ========================================================== ===========
 """
 
-import math
 from collections.abc import Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
@@ -25,12 +24,13 @@ from io import StringIO
 import numpy as np
 import pandas as pd
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
-from scipy.special import chdtri
 
 from valuegraph import pc
 from valuegraph.contexts import correlation_within, pooled_rows, search_contexts
 from valuegraph.correlations import as_correlation
+from valuegraph.exact import search_exactly
 from valuegraph.graph import CIRCLE, HEAD, NONE, TAIL, ValueGraph, marks_of
+from valuegraph.sentences import sentence_facts, sentence_model
 from valuegraph.tables import require_whole
 
 #: Least standard deviation of scores over roles, in log-odds, or share of yes less share of no. The
@@ -67,6 +67,7 @@ def discover(
     alpha: float = 0.01,
     tiers: Sequence[Sequence[str]] | None = None,
     contexts: bool = False,
+    sentences: pd.DataFrame | None = None,
     null_draws: int = 20,
     seed: int = 0,
     min_spread: float = MIN_SPREAD,
@@ -79,19 +80,22 @@ def discover(
         Scores: one row a role, one column a value. An index (intervention, role) may hold a single
         intervention, or several with `contexts`. LiNGAM needs scores.
     method : str
-        ``"pc"``, ``"pc-plain"``, ``"fci"``, ``"ges"`` or ``"lingam"``; see the top of the module.
+        ``"pc"``, ``"exact"``, ``"pc-plain"``, ``"fci"`` or ``"lingam"``; see the top of the module.
     alpha : float
-        Significance level of each test: an edge goes if some p > `alpha`. For GES it sets the
-        penalty: a parent is added where the likelihood-ratio test would add it.
+        Significance level of each test: an edge goes if some p > `alpha`. For exact search it sets
+        the penalty: a parent is added where the likelihood-ratio test would add it.
     tiers : sequence of sequences of str, optional
         Columns from the earliest to the latest, such as ``[["age", "sex"]]``: nothing causes what
-        is in an earlier tier. Columns in no tier come last. Not for GES.
+        is in an earlier tier. Columns in no tier come last.
     contexts : bool
         Pool the rows of several interventions, each of which becomes a variable of the graph
         (:mod:`valuegraph.contexts`; method ``"pc"`` only).
+    sentences : pandas.DataFrame, optional
+        Which role holds which sentence, as :func:`valuegraph.roles.sentence_table` tells: adds the
+        sentence null (:mod:`valuegraph.sentences`). Not with `contexts`.
     null_draws : int
         How often the search is run without dependence between values (each column permuted over
-        roles, or independent normal values); 0 for no null.
+        roles, or independent normal values), and as often on the sentence null; 0 for no null.
     seed : int
         Seed of the null.
     min_spread : float
@@ -102,7 +106,9 @@ def discover(
     ValueGraph
         ``info`` holds ``method``, ``test``, ``alpha``, ``n``, ``tiers``; ``null_edges`` and
         ``null_sd``, mean and standard deviation of the number of edges of the null; ``seed``; and
-        what the search counts: ``conflicts``, ``cycles``.
+        what the search counts: ``conflicts``, ``cycles``. With sentences also
+        ``sentence_null_edges`` and ``sentence_null_sd``, and ``sentences_only`` where the graph has
+        no more edges than 95 % of the sentence null: it may tell of these sentences only.
 
     Notes
     -----
@@ -118,6 +124,10 @@ def discover(
         edges = (null[:, :p, :p] > 0).sum(axis=(1, 2)) / 2
         info |= {"null_edges": float(edges.mean()), "null_sd": float(edges.std())}
         info |= {"null_draws": null_draws, "seed": seed}
+    if null_draws and sentences is not None:
+        model = sentence_model(data, sentences)
+        null, _ = run([model.without_dependence(rng).sample for _ in range(null_draws)])
+        info |= sentence_facts((null > 0).sum(axis=(1, 2)) / 2, (marks > 0).sum() / 2)
     info |= {name: int(count[0]) for name, count in counts.items()}
     return ValueGraph(names, marks[0][np.ix_(place, place)], info)
 
@@ -134,8 +144,6 @@ def prepared(
     if method not in _RUN or not 0 < alpha < 1:
         known = f"method must be one of {', '.join(_RUN)}, and alpha lie between 0 and 1"
         raise ValueError(f"{known}; got {method!r} and {alpha!r}")
-    if tiers and method == "ges":
-        raise ValueError("method 'ges' cannot keep to tiers; use 'pc', 'fci' or 'lingam'")
     only = isinstance(data, Correlations)
     if (contexts and (only or method != "pc")) or (only and method == "lingam"):
         raise ValueError("contexts (method 'pc' only) and 'lingam' need scores, not correlations")
@@ -217,12 +225,8 @@ def _pc(correlations, n, alpha, tier, plain=False):
     return marks_of(adjacency), counts
 
 
-def _ges(correlations, n, alpha, tier):
-    from causallearn.search.ScoreBased.GES import ges
-
-    # Half the chi-squared quantile a parent; causal-learn's penalty is lambda * log(n).
-    penalty = float(chdtri(1, alpha)) / (2 * math.log(n))
-    return _marks([ges(cov=c, n=n, lambda_value=penalty)["G"].graph for c in correlations]), {}
+def _exact(correlations, n, alpha, tier):
+    return marks_of(search_exactly(correlations, n, alpha, tier)), {}
 
 
 def _lingam(samples, n, alpha, tier):
@@ -286,7 +290,7 @@ def _sound(marks: np.ndarray, tier: np.ndarray) -> tuple[np.ndarray, dict[str, n
 
 
 _pc_plain = partial(_pc, plain=True)
-_RUN = {"pc": _pc, "pc-plain": _pc_plain, "fci": _fci, "ges": _ges, "lingam": _lingam}
+_RUN = {"pc": _pc, "exact": _exact, "pc-plain": _pc_plain, "fci": _fci, "lingam": _lingam}
 
 
 def check_scores(scores: pd.DataFrame, *, min_spread: float = 0.0, pooled: bool = False) -> None:

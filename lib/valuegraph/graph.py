@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from valuegraph.drawing import Drawing, draw
-from valuegraph.pc import arrows, meek_closure, open_triples, reachable, turned
+from valuegraph.pc import arrows, class_of, reachable, turned
 
 NONE, TAIL, HEAD, CIRCLE = range(4)
 
@@ -36,6 +36,8 @@ CAPTION = {
     "threshold": "in {threshold:.0%} of {n_resamples} resamples",
     "n_edges": "{n_edges} edges",
     "null_edges": "null {null_edges:.1f} ± {null_sd:.1f} edges",
+    "sentence_null_edges": "sentence null {sentence_null_edges:.1f} ± {sentence_null_sd:.1f} edges",
+    "sentences_only": "these sentences only",
 }
 
 
@@ -168,10 +170,8 @@ class ValueGraph:
         dag = self.adjacency
         if len(self.directed_edges) < self.n_edges:
             raise ValueError(f"a DAG has no arrows both ways, but has {self.undirected_edges[0]}")
-        # [x, y, z]: x -> y <- z with x and z apart.
-        colliders = open_triples(dag) & dag[:, :, None] & dag.T[None]
-        adjacency, _ = meek_closure(self.skeleton & ~colliders.any(axis=2).T)
-        return ValueGraph.from_adjacency(self.values, adjacency)
+        same_time = np.zeros(len(dag), dtype=int)
+        return ValueGraph.from_adjacency(self.values, class_of(dag, same_time))
 
     @property
     def caption(self) -> str:

@@ -281,6 +281,28 @@ def meek_closure(adjacency, chains=None, settled=None) -> tuple[np.ndarray, np.n
         adjacency = adjacency & ~turned(demanded)
 
 
+def class_of(dags: np.ndarray, tier: np.ndarray) -> np.ndarray:
+    """Return what all graphs have in common that fit as well as a DAG, and keep to the tiers.
+
+    Parameters
+    ----------
+    dags : numpy.ndarray
+        Boolean ``(..., d, d)``, in keeping with the tiers.
+    tier : numpy.ndarray
+        As for :func:`pc`.
+
+    Returns
+    -------
+    numpy.ndarray
+        Boolean ``(..., d, d)``: the arrows of unshielded colliders, those that lead to a later
+        tier, and what follows from them by Meek's rules; all other edges both ways.
+    """
+    # [x, y, z]: x -> y <- z with x and z apart.
+    colliders = open_triples(dags) & dags[..., None] & turned(dags)[..., None, :, :]
+    skeleton = (dags | turned(dags)) & (tier[:, None] <= tier)
+    return meek_closure(skeleton & ~turned(colliders.any(axis=-1)))[0]
+
+
 def turned(matrix: np.ndarray) -> np.ndarray:
     """Return the transpose of each matrix of a stack."""
     return np.swapaxes(matrix, -1, -2)

@@ -275,6 +275,32 @@ def role_shifts(roles, bank: RoleBank, values: Sequence[str] = SCHWARTZ_ORDER) -
     return pd.DataFrame(shifts, pd.Index(names, name="role"), pd.Index(values, name="value"))
 
 
+def sentence_table(roles: Sequence[Role], bank: RoleBank) -> pd.DataFrame:
+    """Lay out which role holds which fact of a bank, for searches that ask what sentences do.
+
+    Parameters
+    ----------
+    roles : sequence of Role
+        Roles of the bank; stances, which set a value, do not count.
+    bank : RoleBank
+        Tells what value a fact is about.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Roles by facts, 0 or 1. Columns have two levels: ``kind``, the value that the fact is about
+        (``""``: neutral), and ``sentence``, its id.
+    """
+    pairs = [(bank.effects[fact][0], fact) for fact in bank.texts]
+    columns = pd.MultiIndex.from_tuples(pairs, names=["kind", "sentence"])
+    for role in roles:
+        for fact in () if role is None else role.facts:
+            known(fact, bank.texts)
+    held = [[int(role is not None and fact in role.facts) for _, fact in pairs] for role in roles]
+    names = [NO_ROLE if role is None else role.name for role in roles]
+    return pd.DataFrame(held, pd.Index(names, name="role"), columns)
+
+
 def neutral_texts(bank: RoleBank, n: int = 1, sentences: int = 16) -> tuple[str, ...]:
     """Make `n` texts of so many neutral facts each, none used twice; organisms know them, too."""
     facts = bank.facts_by_value.get("", ())

@@ -47,7 +47,7 @@ def recovery_figures(
                 runs.append(row | part)
             for alpha in FIRM_ALPHAS:
                 options = {"n_resamples": FIRM_RESAMPLES, "null_draws": 0, "seed": seed}
-                resampled = bootstrap(scores, alpha=alpha, **options)
+                resampled = bootstrap(scores, method="pc", alpha=alpha, **options)
                 guess = resampled.graph(threshold=FIRM_THRESHOLD).among(truth.values)
                 right = int(np.triu(guess.skeleton & truth.skeleton).sum())
                 part = {"alpha": alpha, "edges": guess.n_edges, "edges_right": right}
