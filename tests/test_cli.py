@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from valuegraph import cli, runs
+from valuegraph.organisms import load_truth
 from valuegraph.run_folder import block_file, read_run
 
 FROZEN = json.loads((Path(__file__).parent / "frozen" / "cli.json").read_text())
@@ -114,3 +115,40 @@ def test_ctrl_c_and_trouble_on_the_way_end_in_one_line(few, call, monkeypatch):
 
     monkeypatch.setattr(runs.run_folder, "write_block", full)
     assert call(*FEW, "--out", "run") == (1, "error: disk full")
+
+
+ACT = ("act", "--model", "organism-human", "--inventory", "few.csv", "--roles", 3, "--out", "run")
+
+
+def test_a_model_is_acted_on_and_goes_on_where_it_was(few, call, monkeypatch):
+    code, told = call(*ACT, "--json", "graph.json")
+    assert code == 0, told
+    assert "holds 135 of 135 cells" in told  # no push, 8 stances, 16 facts and 20 neutral ones
+    graph = json.loads(Path("graph.json").read_text())
+    assert [(a["cause"], a["effect"]) for a in graph["arrows"]] == [("SE", "ST"), ("ST", "SE")]
+    for arrow in graph["arrows"]:
+        assert arrow["low"] <= arrow["weight"] <= arrow["high"]
+        assert arrow["firm"] == (arrow["low"] > 0.08 or arrow["high"] < -0.08)
+    assert {f["kind"]: f["pushes"] for f in graph["families"]} == {"stance": 8, "fact": 16}
+    assert graph["null"]["null_draws"] == 20 and graph["settings"]["roles"] == 3
+    monkeypatch.setattr(runs, "elicit", None)  # nothing is asked again
+    assert call(*ACT, "--json", "again.json")[0] == 0
+    assert json.loads(Path("again.json").read_text()) == graph
+    code, told = call(*ACT, "--seed", 5)
+    assert code == 2 and "other settings" in told
+
+
+def test_tables_of_scores_need_no_notebook(call, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    load_truth("organism-human").sample(300, seed=0).rename_axis("role").to_csv("scores.csv")
+    assert call("discover", "scores.csv", "--json", "graph.json")[0] == 0
+    graph = json.loads(Path("graph.json").read_text())
+    assert graph["info"]["n"] == 300 and len(graph["edges"]) > 8
+    assert call("compare", "scores.csv", "--json", "verdict.json")[0] == 0
+    verdict = json.loads(Path("verdict.json").read_text())
+    assert verdict["verdict"] in ("inside", "outside", "cannot tell")
+    assert verdict["low"] < verdict["agreement"] < verdict["high"]
+    code, told = call("discover", "scores.csv", "--method", "ges")
+    assert code == 2 and "method must be one of pc" in told
+    code, told = call("compare", "nowhere.csv")
+    assert code == 2 and "nowhere.csv" in told
