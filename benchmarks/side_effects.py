@@ -141,7 +141,8 @@ def ges_graph(scores: pd.DataFrame) -> vg.ValueGraph:
     values = sorted(scores)
     penalty = chi2.isf(0.01, 1) / (2 * np.log(len(scores)))
     found = ges(cov=scores[values].corr().to_numpy(), n=len(scores), lambda_value=penalty)
-    return vg.ValueGraph.from_adjacency(values, found["G"].graph == -1)
+    graph = vg.ValueGraph.from_adjacency(values, found["G"].graph == -1)
+    return graph.among(list(scores))
 
 
 def common_predictors(scores: pd.DataFrame, graph) -> dict[str, Predictor]:
