@@ -1,0 +1,154 @@
+"""A model against another model: what their values have in common, and whether they differ."""
+
+from functools import partial
+
+import numpy as np
+import pandas as pd
+from scipy.special import ndtr
+
+from valuegraph import correlations as of
+from valuegraph.humans import halves_of, split_half
+from valuegraph.verdicts import MIN_ROLES, Verdict, check_tables, interval_of
+
+#: What a comparison rests on.
+_REASONS = (
+    "Agreement: r = {agreement:.2f}, 95 % interval {low:.2f} to {high:.2f}, {n} roles each",
+    "With permuted labels as close: p = {p_shared:.2g}",
+    "Without noise no closer than {margin:.2f}: p = {p_alike:.2g}",
+    "With roles exchanged as far apart: p = {p_differ:.2g} (mean r = {exchanged:.2f})",
+    "Halves agree by {split_half_first:.2f}, {split_half_second:.2f}; noise leaves {ceiling:.2f}",
+)
+
+
+class ModelComparison(Verdict):
+    """What the correlations of two models have in common, and whether they differ.
+
+    Attributes
+    ----------
+    verdict : str
+        ``"alike"`` (shown to be closer than the margin), ``"alike, not the same"`` (that, and a
+        difference), ``"different"`` (a difference, not shown to be closer than the margin), ``"no
+        difference found"`` (none of this, but something in common), else ``"cannot tell"``.
+    headline, reasons : str, list of str
+        The verdict in one line, and what it rests on in sentences.
+    first, second, n, paired, alpha : str, str, int, bool, float
+        Names, number of roles of each, whether the roles are the same, level of both tests.
+    agreement, low, high : float
+        Mantel's r between the correlations of both; 95 % interval over roles.
+    margin : float
+        What was asked of ``"alike"``.
+    p_shared, p_alike, p_differ : float
+        p-values of having nothing in common (permuted labels agree as well), of agreeing by the
+        margin or less if there were no noise, and of being the same but for reliability (roles
+        exchanged between the models, after the clearer one was made as noisy, agree as little).
+    exchanged : float
+        Mean agreement after that exchange: what would be seen if both were the same.
+    split_half_first, split_half_second, ceiling : float
+        Agreement of two halves of the roles; largest agreement that the noise of both leaves.
+    """
+
+
+def compare_models(
+    a: pd.DataFrame,
+    b: pd.DataFrame,
+    *,
+    names: tuple[str, str] = ("first", "second"),
+    margin: float = 0.85,
+    alpha: float = 0.01,
+    draws: int = 999,
+    seed: int = 0,
+) -> ModelComparison:
+    """Say what the values of two models have in common, and whether they differ.
+
+    Parameters
+    ----------
+    a, b : pandas.DataFrame
+        Scores on the same values, one row a role. If they share 30 roles or more (by the index),
+        these are taken, and are exchanged one by one; otherwise the larger table is cut to as many
+        roles as the smaller one has, drawn at random.
+    names : tuple of str
+        What the models are called.
+    margin : float
+        Agreement without noise that ``"alike"`` has to exceed. Of the 78 pairs of countries in
+        :func:`valuegraph.humans.load_human_countries` half agree by less than .85, the default;
+        people with Security and Universalism exchanged agree with people by .84.
+    alpha : float
+        Level of all tests.
+    draws : int
+        Permuted labellings, and exchanges.
+    seed : int
+        Seed of every draw.
+
+    References
+    ----------
+    Wellek, S. (2010). Testing statistical hypotheses of equivalence and noninferiority. CRC Press.
+    """
+    if odd := sorted(set(a) ^ set(b)):
+        raise ValueError(f"only one of the models has {', '.join(odd)}; take what both have")
+    check_tables([a, b], alpha, draws)
+    rng, shared = np.random.default_rng((seed, 1)), a.index.intersection(b.index)
+    tables, n, paired = (a, b[list(a)]), min(len(a), len(b)), len(shared) >= MIN_ROLES
+    kept = [shared if paired else t.index[np.sort(rng.permutation(len(t))[:n])] for t in tables]
+    rows = [t.loc[roles].to_numpy(float) for t, roles in zip(tables, kept, strict=True)]
+    rows = [(x - x.mean(axis=0)) / x.std(axis=0) for x in rows]
+    whole, left = [np.corrcoef(x.T) for x in rows], [of.correlations_without_each(x) for x in rows]
+    errors = [of.pattern(*left)] if paired else [of.pattern(left[i], whole[1 - i]) for i in (0, 1)]
+    error = np.hypot.reduce([of.jackknife_error(each) for each in errors])
+    r, p_shared = float(of.mantel_r(*whole)), of.permuted(*whole[::-1], draws=draws, seed=seed)
+    noise = [of.shared_noise(each, each) for each in left]
+    common = of.shared_noise(*left) if paired else 0.0
+    closer = partial(_closer_than, margin=margin, noise=noise, common=common)
+    errors = [closer(*left)] if paired else [closer(left[0], whole[1]), closer(whole[0], left[1])]
+    spare = closer(*whole) / np.hypot.reduce([of.jackknife_error(each) for each in errors])
+    p_alike = float(ndtr(-spare))
+    equal = _equally_clear(rows, whole, noise, rng)
+    observed = of.mantel_r(*(np.corrcoef(x.T) for x in equal))
+    exchanged = np.array([_exchanged(equal, paired, rng) for _ in range(draws)])
+    p_differ = float((1 + (exchanged <= observed + 1e-12).sum()) / (1 + draws))
+    halves = [split_half(halves_of(x, seed=seed), len(x)) for x in rows]
+    v = interval_of(float(np.arctanh(r)), float(error))
+    ceiling = float(np.prod([of.ceiling(half) for half in halves]))
+    v |= {"first": names[0], "second": names[1], "n": len(rows[0]), "paired": paired}
+    v |= {"alpha": alpha, "p_shared": p_shared, "p_differ": p_differ, "ceiling": ceiling}
+    v |= {"exchanged": float(exchanged.mean()), "margin": margin, "p_alike": p_alike}
+    v |= {"split_half_first": halves[0], "split_half_second": halves[1]}
+    differ = p_differ < alpha
+    if p_alike < alpha:
+        v["verdict"] = "alike, not the same" if differ else "alike"
+    else:
+        unknown = "no difference found" if p_shared < alpha else "cannot tell"
+        v["verdict"] = "different" if differ else unknown
+    headline = f"{names[0]} and {names[1]}: {v['verdict']}"
+    return ModelComparison(**v, headline=headline, reasons=[r.format(**v) for r in _REASONS])
+
+
+def _closer_than(a, b, *, margin: float, noise: list[float], common: float) -> np.ndarray:
+    """Return by how much two patterns vary together more than the margin asks, noise removed.
+
+    A difference, not a ratio: agreement over its ceiling has no error where the ceiling may be 0.
+    """
+    first, second = of.pairs_of(a), of.pairs_of(b)
+    signals = [(x**2).mean(axis=-1) - own for x, own in zip((first, second), noise, strict=True)]
+    scale = np.sqrt(np.prod(np.maximum(np.broadcast_arrays(*signals), 0), axis=0))
+    return (first * second).mean(axis=-1) - common - margin * scale
+
+
+def _equally_clear(rows, whole, noise, rng: np.random.Generator) -> list[np.ndarray]:
+    """Add noise to the model whose pattern is clearer until its signal is that of the other."""
+    pairs = zip(whole, noise, strict=True)
+    signals = np.array([max(of.pairs_of(r).var() - own, 0.0) for r, own in pairs])
+    shares = np.sqrt(signals.min() / np.maximum(signals, 1e-12))
+    shares = np.where(signals == signals.min(), 1.0, shares)
+    return [
+        np.sqrt(share) * x + np.sqrt(1 - share) * rng.standard_normal(x.shape)
+        for share, x in zip(shares, rows, strict=True)
+    ]
+
+
+def _exchanged(rows: list[np.ndarray], paired: bool, rng: np.random.Generator) -> float:
+    """Return the agreement after roles have changed sides at random."""
+    n, pool = len(rows[0]), np.concatenate(rows)
+    first = np.arange(n) + n * (rng.random(n) < 0.5) if paired else rng.permutation(2 * n)[:n]
+    sides = (pool[first], np.delete(pool, first, axis=0))
+    one, other = (np.corrcoef(side.T) for side in sides)
+    return float(of.mantel_r(one, other))
