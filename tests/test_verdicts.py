@@ -82,13 +82,13 @@ def exchanged(one, other):
 def test_independent_values_have_no_pattern_to_judge():
     verdict = compare(drawn(np.eye(10), 500), sensitivity=False)
     assert verdict.verdict == "cannot tell" and "no stable pattern" in repr(verdict)
-    assert verdict.reliability_low == 0 and verdict.needed_n is None
+    assert verdict.reliability_low == 0
     assert verdict.ceiling_model < 0.5 < verdict.ceiling_human
 
 
 def test_people_badly_measured_are_not_outside():
     # Against countries at people's reliability most of these draws would be outside.
-    for seed in range(6):
+    for seed in range(3):
         for share in (0.3, 0.5):
             verdict = compare(drawn(as_unreliable(share), 100, seed), sensitivity=False, draws=199)
             assert verdict.verdict != "outside" and verdict.p_outside > 0.05
@@ -218,7 +218,7 @@ def test_what_cannot_be_compared_with_people_is_refused():
 
 
 def test_two_samples_of_one_model_are_alike():
-    first, second = sample("human", 300, 0), sample("human", 300, 1, start=1000)
+    first, second = sample("human", 600, 0), sample("human", 600, 1, start=1000)
     found = compare_models(first, second)
     assert found.verdict == "alike" and not found.paired
     assert found.agreement == pytest.approx(mantel(first.corr(), second.corr()))
@@ -233,10 +233,11 @@ def test_the_human_and_the_alien_organism_are_different():
     assert repr(found).startswith("human and alien: different.")
 
 
-def test_a_model_that_shares_part_of_its_structure_is_alike_but_not_the_same():
+def test_a_model_that_shares_part_of_its_structure_is_different_and_has_it_in_common():
     first, second = sample("human", 900, 0), sample("human", 900, 1, start=2000)
     second = second.assign(PO=np.random.default_rng(0).standard_normal(900))
-    assert compare_models(first, second, draws=199).verdict == "alike, not the same"
+    found = compare_models(first, second, draws=199)
+    assert found.verdict == "different" and found.p_shared < 0.01 < found.p_alike
 
 
 @pytest.mark.parametrize("paired", [True, False])

@@ -219,7 +219,9 @@ class HumanBand:
         Parameters
         ----------
         z, error : numpy.ndarray
-            Contrasts of a model and their standard errors, one a pair.
+            Contrasts of a model and their standard errors, one a pair. The median of the errors
+            takes the place of people's noise where it is larger; a single error is not trusted,
+            since where two values are exchanged z is near its end and its error explodes.
 
         References
         ----------
@@ -231,7 +233,7 @@ class HumanBand:
         squares = apart @ apart.T
         df = (k - 1) * np.trace(squares) ** 2 / (squares**2).sum()
         between = np.trace(squares) / (k - 1) / len(mean) * (1 + 1 / k)
-        total = between + np.maximum(self.contrast_noise, error) ** 2
+        total = between + np.maximum(self.contrast_noise, np.median(error)) ** 2
         return stdtr(df * (total / between) ** 2, (z - mean) / np.sqrt(total))
 
     def _spread(self, error: float) -> tuple[float, float]:
