@@ -8,7 +8,7 @@ Eight kinds of respondents whose verdict is known beforehand are compared with p
   people, so "outside" is false at the rate of alpha;
 * people measured at .3, .5 and .7 of their reliability: "outside" is false;
 * respondents without human structure (independent values; one common factor; people's correlations
-  with permuted labels): "inside" is false, and where there is no pattern at all nothing can be told;
+  with permuted labels): "inside" is false, and where there is no pattern nothing can be told;
 * people with the names of two values exchanged, Security and Universalism, or Achievement and
   Power: "inside" is false;
 * the ideal circle of the theory, where correlations fall as a cosine of the distance;

@@ -150,7 +150,8 @@ def test_both_sides_are_treated_alike():
         assert verdict.treatment == treatment
         assert verdict.ceiling_model == pytest.approx(verdict.ceiling_human, abs=0.1)
     options = {"treatment": "disattenuated", "sensitivity": False}
-    both = compare(scores, reliability=load_human().reliability, **options)
+    both = compare(scores, reliability=load_human().reliability, sensitivity=False)
+    assert both.treatment == "disattenuated"
     assert both.agreement > compare(scores, **options).agreement
 
 
@@ -301,5 +302,7 @@ def test_models_that_cannot_be_compared_are_refused():
         compare_models(first, second.iloc[:20])
     with pytest.raises(ValueError, match="alpha = 0.01 must lie"):
         compare_models(first, second, draws=50)
+    with pytest.raises(ValueError, match="margin = 1 is an agreement"):
+        compare_models(first, second, margin=1)
     with pytest.raises(ValueError, match="SE hardly vary.*ask more varied roles"):
         compare_models(first, second.assign(SE=0.001 * second["SE"]))

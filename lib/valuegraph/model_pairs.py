@@ -1,12 +1,11 @@
 """A model against another model: what their values have in common, and whether they differ."""
 
-from functools import partial
-
 import numpy as np
 import pandas as pd
 from scipy.special import ndtr
 
 from valuegraph import correlations as of
+from valuegraph.discovery import MIN_SPREAD
 from valuegraph.humans import halves_of, split_half
 from valuegraph.verdicts import MIN_ROLES, Verdict, check_tables, interval_of
 
@@ -54,6 +53,7 @@ def compare_models(
     *,
     names: tuple[str, str] = ("first", "second"),
     margin: float = 0.85,
+    min_spread: float = MIN_SPREAD,
     alpha: float = 0.01,
     draws: int = 999,
     seed: int = 0,
@@ -72,6 +72,8 @@ def compare_models(
         Agreement without noise that ``"alike"`` has to exceed. Of the 78 pairs of countries in
         :func:`valuegraph.humans.load_human_countries` half agree by less than .85, the default;
         people with Security and Universalism exchanged agree with people by .84.
+    min_spread : float
+        As of :func:`valuegraph.discovery.discover`: scores that spread less are refused.
     alpha : float
         Level of all tests.
     draws : int
@@ -85,7 +87,9 @@ def compare_models(
     """
     if odd := sorted(set(a) ^ set(b)):
         raise ValueError(f"only one of the models has {', '.join(odd)}; take what both have")
-    check_tables([a, b], alpha, draws)
+    check_tables([a, b], min_spread, alpha, draws)
+    if not 0 < margin < 1:
+        raise ValueError(f"margin = {margin!r} is an agreement: take one between 0 and 1, like .85")
     rng, shared = np.random.default_rng((seed, 1)), a.index.intersection(b.index)
     tables, n, paired = (a, b[list(a)]), min(len(a), len(b)), len(shared) >= MIN_ROLES
     kept = [shared if paired else t.index[np.sort(rng.permutation(len(t))[:n])] for t in tables]
@@ -96,11 +100,7 @@ def compare_models(
     error = np.hypot.reduce([of.jackknife_error(each) for each in errors])
     r, p_shared = float(of.mantel_r(*whole)), of.permuted(*whole[::-1], draws=draws, seed=seed)
     noise = [of.shared_noise(each, each) for each in left]
-    common = of.shared_noise(*left) if paired else 0.0
-    closer = partial(_closer_than, margin=margin, noise=noise, common=common)
-    errors = [closer(*left)] if paired else [closer(left[0], whole[1]), closer(whole[0], left[1])]
-    spare = closer(*whole) / np.hypot.reduce([of.jackknife_error(each) for each in errors])
-    p_alike = float(ndtr(-spare))
+    p_alike = _p_alike(whole, left, noise, paired, margin)
     equal = _equally_clear(rows, whole, noise, rng)
     observed = of.mantel_r(*(np.corrcoef(x.T) for x in equal))
     exchanged = np.array([_exchanged(equal, paired, rng) for _ in range(draws)])
@@ -122,15 +122,23 @@ def compare_models(
     return ModelComparison(**v, headline=headline, reasons=[r.format(**v) for r in _REASONS])
 
 
-def _closer_than(a, b, *, margin: float, noise: list[float], common: float) -> np.ndarray:
-    """Return by how much two patterns vary together more than the margin asks, noise removed.
+def _p_alike(whole, left, noise: list[float], paired: bool, margin: float) -> float:
+    """Return the p-value of agreeing by the margin or less if there were no noise.
 
-    A difference, not a ratio: agreement over its ceiling has no error where the ceiling may be 0.
+    Tested is a difference, not agreement over its ceiling, whose error has no bound near 0.
     """
-    first, second = of.pairs_of(a), of.pairs_of(b)
-    signals = [(x**2).mean(axis=-1) - own for x, own in zip((first, second), noise, strict=True)]
-    scale = np.sqrt(np.prod(np.maximum(np.broadcast_arrays(*signals), 0), axis=0))
-    return (first * second).mean(axis=-1) - common - margin * scale
+    common = of.shared_noise(*left) if paired else 0.0  # the same roles may share some noise
+
+    def closer(one, other):
+        """Return by how much two patterns vary together more than the margin asks."""
+        first, second = of.pairs_of(one), of.pairs_of(other)
+        signal = np.maximum((first**2).mean(axis=-1) - noise[0], 0)
+        scale = np.sqrt(signal * np.maximum((second**2).mean(axis=-1) - noise[1], 0))
+        return (first * second).mean(axis=-1) - common - margin * scale
+
+    errors = [closer(*left)] if paired else [closer(left[0], whole[1]), closer(whole[0], left[1])]
+    error = np.hypot.reduce([of.jackknife_error(each) for each in errors])
+    return float(ndtr(-closer(*whole) / error))
 
 
 def _equally_clear(rows, whole, noise, rng: np.random.Generator) -> list[np.ndarray]:

@@ -117,8 +117,9 @@ def compare(
     scores: pd.DataFrame,
     human: HumanReference | None = None,
     *,
-    treatment: str = "raw",
+    treatment: str | None = None,
     reliability: pd.Series | None = None,
+    min_spread: float = MIN_SPREAD,
     alpha: float = 0.01,
     sensitivity: bool = True,
     draws: int = 999,
@@ -137,8 +138,12 @@ def compare(
         ``"centred"`` (each respondent's mean over the standardised values is removed);
         ``"disattenuated"`` (corrected for the reliabilities of either side); ``"partial"`` (all
         other values held fixed); ``"edges"`` (1 where PC at alpha = .01 finds an edge, else 0).
+        By default ``"disattenuated"`` if `reliability` is given, else ``"raw"``.
     reliability : pandas.Series, optional
-        Of the model's scores by value, for ``"disattenuated"``; 1 where not given.
+        Of the model's scores by value, from :func:`valuegraph.psychometrics.reliability`, for
+        ``"disattenuated"``; 1 where not given.
+    min_spread : float
+        As of :func:`valuegraph.discovery.discover`: scores that spread less are refused.
     alpha : float
         Level of both tests.
     sensitivity : bool
@@ -154,7 +159,7 @@ def compare(
     Noise lowers the agreement of any model with people. So the countries that it is held against
     are made as noisy: their correlations are multiplied by the model's relative reliability, which
     its own signal and noise tell. That is known only within an interval, and each test takes the
-    end at which it is harder to reject. Where the lower end is 0, nothing is outside.
+    end at which it is harder to reject. Where the lower end is 0, there is no pattern to judge.
 
     Exchanging two neighbours on the circle hardly changes the agreement. Hence the second test, of
     the largest of 45 deviations (Bonferroni), against the spread of countries. A model with a pair
@@ -167,7 +172,8 @@ def compare(
     inside: a pool of countries is nearer to each than they are to one another.
     """
     human = load_human() if human is None else human
-    check_tables([scores], alpha, draws)
+    treatment = treatment or ("raw" if reliability is None else "disattenuated")
+    check_tables([scores], min_spread, alpha, draws)
     if set(scores) != set(_VALUES):
         raise ValueError(f"people are known on {_VALUES}, not {list(scores)}: use compare_models")
     names = [t for t in TREATMENTS if t != "disattenuated" or human.reliability is not None]
@@ -208,7 +214,7 @@ def _checked(reliability: pd.Series | None) -> np.ndarray:
     return own.to_numpy(dtype=float)
 
 
-def _relative_reliability(data, people, drawn) -> np.ndarray:
+def _relative_reliability(data, people, drawn) -> list[float]:
     """Return low end, estimate and high end of a model's reliability as a share of people's.
 
     It is the factor on people's correlations that gives samples of as many people the same ratio of
@@ -253,13 +259,8 @@ def _tested(
     is_inside = p_inside < alpha and p_contrast > STICKS_OUT
     verdict = "inside" if is_inside else "outside" if p_outside < alpha else "cannot tell"
     low, high = lenient.limits()
-    v = {
-        "verdict": verdict,
-        "treatment": treatment,
-        "n": n,
-        "alpha": alpha,
-        **interval_of(z, error),
-    }
+    v = {"verdict": verdict, "treatment": treatment, "n": n, "alpha": alpha}
+    v |= interval_of(z, error)
     v |= {"p_margin": p_margin, "p_permutation": p_permutation, "p_inside": p_inside}
     v |= {"p_agreement": p_agreement, "p_contrast": p_contrast, "p_outside": p_outside}
     v |= {"furthest": f"{first} and {second}", "contrast": float(np.tanh(contrasts[furthest]))}
@@ -291,10 +292,10 @@ def _needed(v: dict[str, object], band_at: partial) -> int | None:
     return None
 
 
-def check_tables(tables: list[pd.DataFrame], alpha: float, draws: int) -> None:
+def check_tables(tables: list[pd.DataFrame], min_spread: float, alpha: float, draws: int) -> None:
     """Refuse scores without order, too few roles, and levels that the draws cannot reach."""
     for table in tables:
-        check_scores(table, min_spread=MIN_SPREAD)
+        check_scores(table, min_spread=min_spread)
         if len(table) < MIN_ROLES:
             raise ValueError(f"{len(table)} roles are too few; take {MIN_ROLES}, better hundreds")
     if not 1 / (draws + 1) < alpha < 1:
