@@ -8,6 +8,12 @@ import numpy as np
 CLOSEST = 0.995  # agreement counts as no closer, so that no match outweighs all on the z scale
 
 
+def _cosine(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Return the cosine over the last axis; 0 where one side is 0."""
+    scale = np.sqrt((a**2).sum(axis=-1) * (b**2).sum(axis=-1))
+    return np.divide((a * b).sum(axis=-1), scale, out=np.zeros_like(scale), where=scale > 1e-12)
+
+
 def mantel_r(matrices: np.ndarray, reference: np.ndarray) -> np.ndarray:
     """Return Mantel's r of matrices with others: the correlation over their pairs of values.
 
@@ -21,9 +27,7 @@ def mantel_r(matrices: np.ndarray, reference: np.ndarray) -> np.ndarray:
     numpy.ndarray
         Shape ``(...)``; 0 where all pairs of a matrix are equal, as in a graph without edges.
     """
-    a, b = pairs_of(matrices), pairs_of(reference)
-    scale = np.sqrt((a**2).sum(axis=-1) * (b**2).sum(axis=-1))
-    return np.divide((a * b).sum(axis=-1), scale, out=np.zeros_like(scale), where=scale > 1e-12)
+    return _cosine(pairs_of(matrices), pairs_of(reference))
 
 
 def pattern(matrices: np.ndarray, reference: np.ndarray) -> np.ndarray:
@@ -50,10 +54,8 @@ def contrasts(matrices: np.ndarray, reference: np.ndarray) -> np.ndarray:
     first, second = np.triu_indices(reference.shape[-1], 1)
     others = np.ones((len(first), reference.shape[-1]))
     others[range(len(first)), first] = others[range(len(first)), second] = 0
-    a, b = (others * (m[..., first, :] - m[..., second, :]) for m in (matrices, reference))
-    scale = np.sqrt((a**2).sum(axis=-1) * (b**2).sum(axis=-1))
-    cosine = np.divide((a * b).sum(axis=-1), scale, out=np.zeros_like(scale), where=scale > 1e-12)
-    return np.arctanh(np.clip(cosine, -CLOSEST, CLOSEST))
+    apart = [others * (m[..., first, :] - m[..., second, :]) for m in (matrices, reference)]
+    return np.arctanh(np.clip(_cosine(*apart), -CLOSEST, CLOSEST))
 
 
 def permuted(matrix: np.ndarray, reference: np.ndarray, *, draws: int, seed: int) -> float:

@@ -245,13 +245,7 @@ class HumanBand:
 
 
 def human_band(
-    human: HumanReference,
-    n: int,
-    *,
-    reliability: float = 1.0,
-    treatment: Callable = raw,
-    draws: int = 200,
-    seed: int = 0,
+    human: HumanReference, n: int, *, reliability=1.0, treatment=raw, draws=200, seed=0
 ) -> HumanBand:
     """Measure how far samples of people from single countries agree with a human reference.
 

@@ -1,11 +1,9 @@
 """A model against another model: what their values have in common, and whether they differ."""
 
 import numpy as np
-import pandas as pd
 from scipy.special import ndtr
 
 from valuegraph import correlations as of
-from valuegraph.discovery import MIN_SPREAD
 from valuegraph.humans import halves_of, split_half
 from valuegraph.verdicts import MIN_ROLES, Verdict, check_tables, interval_of
 
@@ -48,15 +46,7 @@ class ModelComparison(Verdict):
 
 
 def compare_models(
-    a: pd.DataFrame,
-    b: pd.DataFrame,
-    *,
-    names: tuple[str, str] = ("first", "second"),
-    margin: float = 0.85,
-    min_spread: float = MIN_SPREAD,
-    alpha: float = 0.01,
-    draws: int = 999,
-    seed: int = 0,
+    a, b, *, names=("first", "second"), margin=0.85, alpha=0.01, draws=999, seed=0
 ) -> ModelComparison:
     """Say what the values of two models have in common, and whether they differ.
 
@@ -72,8 +62,6 @@ def compare_models(
         Agreement without noise that ``"alike"`` has to exceed. Of the 78 pairs of countries in
         :func:`valuegraph.humans.load_human_countries` half agree by less than .85, the default;
         people with Security and Universalism exchanged agree with people by .84.
-    min_spread : float
-        As of :func:`valuegraph.discovery.discover`: scores that spread less are refused.
     alpha : float
         Level of all tests.
     draws : int
@@ -87,7 +75,7 @@ def compare_models(
     """
     if odd := sorted(set(a) ^ set(b)):
         raise ValueError(f"only one of the models has {', '.join(odd)}; take what both have")
-    check_tables([a, b], min_spread, alpha, draws)
+    check_tables([a, b], alpha, draws)
     if not 0 < margin < 1:
         raise ValueError(f"margin = {margin!r} is an agreement: take one between 0 and 1, like .85")
     rng, shared = np.random.default_rng((seed, 1)), a.index.intersection(b.index)
@@ -101,7 +89,7 @@ def compare_models(
     r, p_shared = float(of.mantel_r(*whole)), of.permuted(*whole[::-1], draws=draws, seed=seed)
     noise = [of.shared_noise(each, each) for each in left]
     p_alike = _p_alike(whole, left, noise, paired, margin)
-    equal = _equally_clear(rows, whole, noise, rng)
+    equal = _equally_clear(rows, [_signal(*each) for each in zip(whole, noise, strict=True)], rng)
     observed = of.mantel_r(*(np.corrcoef(x.T) for x in equal))
     exchanged = np.array([_exchanged(equal, paired, rng) for _ in range(draws)])
     p_differ = float((1 + (exchanged <= observed + 1e-12).sum()) / (1 + draws))
@@ -112,14 +100,16 @@ def compare_models(
     v |= {"alpha": alpha, "p_shared": p_shared, "p_differ": p_differ, "ceiling": ceiling}
     v |= {"exchanged": float(exchanged.mean()), "margin": margin, "p_alike": p_alike}
     v |= {"split_half_first": halves[0], "split_half_second": halves[1]}
-    differ = p_differ < alpha
-    if p_alike < alpha:
-        v["verdict"] = "alike, not the same" if differ else "alike"
-    else:
-        unknown = "no difference found" if p_shared < alpha else "cannot tell"
-        v["verdict"] = "different" if differ else unknown
+    found = "no difference found" if p_shared < alpha else "cannot tell"
+    kinds = (found, "different", "alike", "alike, not the same")
+    v["verdict"] = kinds[2 * (p_alike < alpha) + (p_differ < alpha)]
     headline = f"{names[0]} and {names[1]}: {v['verdict']}"
     return ModelComparison(**v, headline=headline, reasons=[r.format(**v) for r in _REASONS])
+
+
+def _signal(matrices: np.ndarray, noise: float) -> np.ndarray:
+    """Return the variance of patterns over their pairs without that of noise."""
+    return np.maximum(of.pairs_of(matrices).var(axis=-1) - noise, 0)
 
 
 def _p_alike(whole, left, noise: list[float], paired: bool, margin: float) -> float:
@@ -131,26 +121,20 @@ def _p_alike(whole, left, noise: list[float], paired: bool, margin: float) -> fl
 
     def closer(one, other):
         """Return by how much two patterns vary together more than the margin asks."""
-        first, second = of.pairs_of(one), of.pairs_of(other)
-        signal = np.maximum((first**2).mean(axis=-1) - noise[0], 0)
-        scale = np.sqrt(signal * np.maximum((second**2).mean(axis=-1) - noise[1], 0))
-        return (first * second).mean(axis=-1) - common - margin * scale
+        scale = np.sqrt(_signal(one, noise[0]) * _signal(other, noise[1]))
+        return (of.pairs_of(one) * of.pairs_of(other)).mean(axis=-1) - common - margin * scale
 
     errors = [closer(*left)] if paired else [closer(left[0], whole[1]), closer(whole[0], left[1])]
     error = np.hypot.reduce([of.jackknife_error(each) for each in errors])
     return float(ndtr(-closer(*whole) / error))
 
 
-def _equally_clear(rows, whole, noise, rng: np.random.Generator) -> list[np.ndarray]:
+def _equally_clear(rows, signals: list[float], rng: np.random.Generator) -> list[np.ndarray]:
     """Add noise to the model whose pattern is clearer until its signal is that of the other."""
-    pairs = zip(whole, noise, strict=True)
-    signals = np.array([max(of.pairs_of(r).var() - own, 0.0) for r, own in pairs])
-    shares = np.sqrt(signals.min() / np.maximum(signals, 1e-12))
-    shares = np.where(signals == signals.min(), 1.0, shares)
-    return [
-        np.sqrt(share) * x + np.sqrt(1 - share) * rng.standard_normal(x.shape)
-        for share, x in zip(shares, rows, strict=True)
-    ]
+    shares = np.sqrt(min(signals) / np.maximum(signals, 1e-12))
+    noise = [rng.standard_normal(x.shape) for x in rows]
+    mixed = zip(shares, rows, noise, strict=True)
+    return [np.sqrt(share) * x + np.sqrt(1 - share) * e for share, x, e in mixed]
 
 
 def _exchanged(rows: list[np.ndarray], paired: bool, rng: np.random.Generator) -> float:

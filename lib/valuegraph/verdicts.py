@@ -24,7 +24,6 @@ MIN_ROLES, MOST_ROLES, POWER = 30, 20_000, 0.8
 STICKS_OUT = 0.05  # with a pair less likely than this among countries a model is not inside
 COLUMNS = ["treatment", "agreement", "band_low", "band_high", "p_inside", "p_outside", "verdict"]
 _VALUES = list(SCHWARTZ_ORDER)
-_RELIABILITY = ("reliability_low", "reliability", "reliability_high")
 
 #: What a verdict rests on, and what is said where a condition holds.
 _REASONS = (
@@ -88,8 +87,11 @@ class Verdict(SimpleNamespace):
     reliability, reliability_low, reliability_high : float
         Of the model as a share of people's, 1 at most, and its 95 % interval: the factor on
         people's correlations at which noise leaves as much of them as of the model's.
-    band, band_low, band_high : HumanBand, float, float
-        The countries at equal n and `reliability_low`, and the interval of one more (95 %).
+    band : HumanBand
+        The countries at equal n and `reliability_low`.
+    band_low, band_high : float
+        Where one more country would lie (95 %): low end at `reliability_low`, high end at
+        `reliability_high`.
     split_half_model, split_half_human : float
         Agreement of two halves of the roles, and of two samples of half as many people.
     ceiling_model, ceiling_human : float
@@ -119,7 +121,6 @@ def compare(
     *,
     treatment: str | None = None,
     reliability: pd.Series | None = None,
-    min_spread: float = MIN_SPREAD,
     alpha: float = 0.01,
     sensitivity: bool = True,
     draws: int = 999,
@@ -142,8 +143,6 @@ def compare(
     reliability : pandas.Series, optional
         Of the model's scores by value, from :func:`valuegraph.psychometrics.reliability`, for
         ``"disattenuated"``; 1 where not given.
-    min_spread : float
-        As of :func:`valuegraph.discovery.discover`: scores that spread less are refused.
     alpha : float
         Level of both tests.
     sensitivity : bool
@@ -173,7 +172,7 @@ def compare(
     """
     human = load_human() if human is None else human
     treatment = treatment or ("raw" if reliability is None else "disattenuated")
-    check_tables([scores], min_spread, alpha, draws)
+    check_tables([scores], alpha, draws)
     if set(scores) != set(_VALUES):
         raise ValueError(f"people are known on {_VALUES}, not {list(scores)}: use compare_models")
     names = [t for t in TREATMENTS if t != "disattenuated" or human.reliability is not None]
@@ -185,12 +184,11 @@ def compare(
     data, people = scores[_VALUES].to_numpy(float), human.correlation.loc[_VALUES, _VALUES]
     n, (of_people, of_model) = len(data), sides[treatment]
     drawn = draw_correlations(people.to_numpy(), n // 2, draws=100, rng=np.random.default_rng(seed))
-    reliability_of = _relative_reliability(data, people.to_numpy(), drawn)
-    settings = (data, human, reliability_of, alpha, draws, seed)
-    tests = [_tested(t, *sides[t], *settings) for t in names]
+    clear = _relative_reliability(data, people.to_numpy(), drawn)
+    tests = [_tested(t, *sides[t], data, human, clear, alpha, draws, seed) for t in names]
     own = split_half(halves_of(data, seed=seed), n, of_model)
     theirs = split_half(drawn.reshape(2, -1, *people.shape), n, of_people)
-    v = dict(tests[0]) | dict(zip(_RELIABILITY, reliability_of, strict=True))
+    v = tests[0] | clear
     v |= {"split_half_model": own, "ceiling_model": of.ceiling(own), "needed_n": None}
     v |= {"split_half_human": theirs, "ceiling_human": of.ceiling(theirs), "human": human.name}
     v["sensitivity"] = pd.DataFrame(tests if sensitivity else [], columns=COLUMNS)
@@ -214,7 +212,7 @@ def _checked(reliability: pd.Series | None) -> np.ndarray:
     return own.to_numpy(dtype=float)
 
 
-def _relative_reliability(data, people, drawn) -> list[float]:
+def _relative_reliability(data, people, drawn) -> dict[str, float]:
     """Return low end, estimate and high end of a model's reliability as a share of people's.
 
     It is the factor on people's correlations that gives samples of as many people the same ratio of
@@ -226,12 +224,11 @@ def _relative_reliability(data, people, drawn) -> list[float]:
     signal_of_people = of.pairs_of(people).var()
     noise_of_people = (of.pairs_of(drawn - people) ** 2).mean() / 2  # in halves there is twice it
     squared = signal / noise * noise_of_people / signal_of_people
-    return np.sqrt(np.clip(squared, 0, 1)).tolist()
+    low, middle, high = np.sqrt(np.clip(squared, 0, 1)).tolist()
+    return {"reliability_low": low, "reliability": middle, "reliability_high": high}
 
 
-def _tested(
-    treatment, of_people, of_model, data, human, reliability, alpha, draws, seed
-) -> dict[str, object]:
+def _tested(treatment, of_people, of_model, data, human, clear, alpha, draws, seed) -> dict:
     """Make all tests under one treatment of both sides."""
     n, people = len(data), human.correlation.loc[_VALUES, _VALUES].to_numpy()
     reference, model = of_people(people, n), of_model(np.corrcoef(data.T), n)
@@ -243,27 +240,29 @@ def _tested(
         resampled = np.stack([np.corrcoef(rows.T) for rows in drawn])
     treated = of_model(resampled, n)
     error = float(error_of(of.pattern(treated, reference)))
-    contrast_error = error_of(of.contrasts(treated, reference))
     p_permutation = of.permuted(model, reference, draws=draws, seed=seed)
     # The end of the reliability's interval counts that makes it harder to reject.
-    lenient, strict = (
-        human_band(human, n, reliability=r, treatment=of_people, seed=seed)
-        for r in (reliability[0], reliability[-1])
-    )
+    band_at = partial(human_band, human, n, treatment=of_people, seed=seed)
+    lenient, strict = (band_at(reliability=clear[f"reliability_{end}"]) for end in ("low", "high"))
     p_margin, p_agreement = float(strict.p_inside(z, error)), float(lenient.p_outside(z, error))
-    p_pairs = lenient.p_contrasts(contrasts, contrast_error)
+    p_pairs = lenient.p_contrasts(contrasts, error_of(of.contrasts(treated, reference)))
     furthest = int(p_pairs.argmin())
-    first, second = (_VALUES[side[furthest]] for side in np.triu_indices(len(_VALUES), 1))
+    furthest_pair = " and ".join(_VALUES[side[furthest]] for side in np.triu_indices(10, 1))
     p_contrast = float(min(1.0, len(p_pairs) * p_pairs.min()))
     p_inside, p_outside = max(p_margin, p_permutation), min(1.0, 2 * min(p_agreement, p_contrast))
     is_inside = p_inside < alpha and p_contrast > STICKS_OUT
     verdict = "inside" if is_inside else "outside" if p_outside < alpha else "cannot tell"
-    low, high = lenient.limits()
-    v = {"verdict": verdict, "treatment": treatment, "n": n, "alpha": alpha}
-    v |= interval_of(z, error)
+    low, high = lenient.limits()[0], strict.limits()[1]
+    v = {
+        "verdict": verdict,
+        "treatment": treatment,
+        "n": n,
+        "alpha": alpha,
+        **interval_of(z, error),
+    }
     v |= {"p_margin": p_margin, "p_permutation": p_permutation, "p_inside": p_inside}
     v |= {"p_agreement": p_agreement, "p_contrast": p_contrast, "p_outside": p_outside}
-    v |= {"furthest": f"{first} and {second}", "contrast": float(np.tanh(contrasts[furthest]))}
+    v |= {"furthest": furthest_pair, "contrast": float(np.tanh(contrasts[furthest]))}
     return v | {"band": lenient, "band_low": low, "band_high": high}
 
 
@@ -292,10 +291,10 @@ def _needed(v: dict[str, object], band_at: partial) -> int | None:
     return None
 
 
-def check_tables(tables: list[pd.DataFrame], min_spread: float, alpha: float, draws: int) -> None:
+def check_tables(tables: list[pd.DataFrame], alpha: float, draws: int) -> None:
     """Refuse scores without order, too few roles, and levels that the draws cannot reach."""
     for table in tables:
-        check_scores(table, min_spread=min_spread)
+        check_scores(table, min_spread=MIN_SPREAD)
         if len(table) < MIN_ROLES:
             raise ValueError(f"{len(table)} roles are too few; take {MIN_ROLES}, better hundreds")
     if not 1 / (draws + 1) < alpha < 1:
