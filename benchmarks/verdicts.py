@@ -1,13 +1,17 @@
 """How often the verdict on a model is right, and how it moves with the number of roles.
 
-Five kinds of respondents whose verdict is known beforehand are compared with people:
+Eight kinds of respondents whose verdict is known beforehand are compared with people:
 
 * both organisms, over seeds and under every treatment of both sides: one was fitted to people's
   correlations, the other rewired;
 * samples of the 13 countries, each against the other twelve, and of other human samples: they are
   people, so "outside" is false at the rate of alpha;
+* people measured at .3, .5 and .7 of their reliability: "outside" is false;
 * respondents without human structure (independent values; one common factor; people's correlations
-  with permuted labels): "inside" is false;
+  with permuted labels): "inside" is false, and where there is no pattern nothing can be told;
+* people with the names of two values exchanged, Security and Universalism, or Achievement and
+  Power: "inside" is false;
+* the ideal circle of the theory, where correlations fall as a cosine of the distance;
 * respondents at the margin: people's correlations mixed with permuted ones until they agree with
   people as the country at the 5 % point does. "Inside" is false at the rate of alpha at most.
 
@@ -49,6 +53,7 @@ CONTROL_SIZES = (50, 200, 500, 1000)
 MARGIN_DRAWS = 10
 SCORE_ACCURACY = 0.997  # correlation of elicited scores with the true values
 VALUES = list(SCHWARTZ_ORDER)
+KINDS = ("other people", "unreliable people", "exchanged", "circle", "no structure")
 
 
 def organism_scores(name: str, seed: int, folder: Path | None) -> pd.DataFrame:
@@ -83,7 +88,17 @@ def control_samples(seed: int) -> Iterator[tuple[str, str, np.ndarray, HumanRefe
         yield "country", name, country.correlation.to_numpy(), replace(rest, name="ess11")
     for name in ("gss2012", "ess9_germany", "pvq40"):
         yield "other people", name, vg.load_human(name).correlation.to_numpy(), vg.load_human()
-    people = vg.load_human().correlation.to_numpy()
+    people = vg.load_human().correlation.loc[VALUES, VALUES].to_numpy()
+    for share in (0.3, 0.5, 0.7):
+        measured = np.where(np.eye(10), 1.0, share * people)
+        yield "unreliable people", f"people at {share}", measured, vg.load_human()
+    for one, other in (("SE", "UN"), ("AC", "PO")):
+        names = [{one: other, other: one}.get(value, value) for value in VALUES]
+        turned = vg.load_human().correlation.loc[names, names].to_numpy()
+        yield "exchanged", f"{one} and {other} exchanged", turned, vg.load_human()
+    circle = 0.2 + 0.3 * np.cos(2 * np.pi * np.subtract.outer(np.arange(10), np.arange(10)) / 10)
+    np.fill_diagonal(circle, 1.0)
+    yield "circle", "ideal circle", circle, vg.load_human()
     order = np.random.default_rng((seed, 7)).permutation(10)
     yield "no structure", "permuted labels", people[np.ix_(order, order)], vg.load_human()
     yield "no structure", "independent", np.eye(10), vg.load_human()
@@ -180,7 +195,7 @@ def main() -> None:
             summary(controls[controls["kind"] == "country"], "kind").assign(kind="country"),
             *(
                 summary(controls[controls["kind"] == kind], "respondent").assign(kind=kind)
-                for kind in ("other people", "no structure")
+                for kind in KINDS
             ),
             summary(margin, "respondent").assign(kind="margin"),
         ],

@@ -87,6 +87,13 @@ def test_people_are_rarely_outside_and_nothing_without_structure_is_inside():
     assert table.loc[table["kind"] == "no structure", "inside"].sum() == 0
 
 
+def test_unreliable_people_are_not_outside_and_exchanged_values_are():
+    kinds = load_study("verdicts").set_index(["kind", "n"]).sort_index()
+    assert kinds.loc["unreliable people", "outside"].sum() == 0
+    exchanged = kinds.loc[("exchanged", 1000)]
+    assert len(exchanged) == 2 and (exchanged["outside"] == exchanged["runs"]).all()
+
+
 def test_the_graph_tells_side_effects_where_pushes_are_pushes_of_causes():
     table = load_study("side_effects").query("part == 'answer'")
     table = table.set_index(["respondent", "interventions_by", "predictor"]).sort_index()

@@ -10,8 +10,9 @@ from valuegraph.discovery import Correlations, discover
 from valuegraph.humans import human_band, load_human, load_human_countries
 from valuegraph.inventory import SCHWARTZ_ORDER
 from valuegraph.metrics import mantel
+from valuegraph.model_pairs import compare_models
 from valuegraph.organisms import load_truth
-from valuegraph.verdicts import TREATMENTS, _needed, compare, compare_models
+from valuegraph.verdicts import STICKS_OUT, TREATMENTS, _needed, compare
 
 
 def sample(name, n, seed=0, start=0):
@@ -57,11 +58,70 @@ def test_people_are_not_outside():
         assert compare(scores, reference, sensitivity=False).verdict != "outside"
 
 
-def test_independent_values_are_outside_for_want_of_a_pattern():
-    rows = np.random.default_rng(0).standard_normal((500, 10))
-    verdict = compare(pd.DataFrame(rows, columns=SCHWARTZ_ORDER), sensitivity=False)
-    assert verdict.verdict == "outside" and "want of a stable pattern" in repr(verdict)
+PEOPLE = load_human().correlation.loc[list(SCHWARTZ_ORDER), list(SCHWARTZ_ORDER)]
+
+
+def drawn(correlation, n, seed=0, start=0):
+    """Return scores of n roles with given correlations."""
+    rows = np.random.default_rng(seed).multivariate_normal(np.zeros(10), correlation, size=n)
+    roles = [f"role {start + i}" for i in range(n)]
+    return pd.DataFrame(rows, roles, columns=SCHWARTZ_ORDER)
+
+
+def as_unreliable(share):
+    """Return people's correlations, measured with a share of their reliability."""
+    return np.where(np.eye(10), 1.0, share * PEOPLE)
+
+
+def exchanged(one, other):
+    """Return people's correlations with the names of two values exchanged."""
+    names = {one: other, other: one}
+    return PEOPLE.rename(index=names, columns=names).reindex_like(PEOPLE)
+
+
+def test_independent_values_have_no_pattern_to_judge():
+    verdict = compare(drawn(np.eye(10), 500), sensitivity=False)
+    assert verdict.verdict == "cannot tell" and "no stable pattern" in repr(verdict)
+    assert verdict.reliability_low == 0
     assert verdict.ceiling_model < 0.5 < verdict.ceiling_human
+
+
+def test_people_badly_measured_are_not_outside():
+    # Against countries at people's reliability most of these draws would be outside.
+    for seed in range(3):
+        for share in (0.3, 0.5):
+            verdict = compare(drawn(as_unreliable(share), 100, seed), sensitivity=False, draws=199)
+            assert verdict.verdict != "outside" and verdict.p_outside > 0.05
+
+
+def test_reliability_is_found_as_a_share_of_that_of_people():
+    for share in (0.5, 0.9):
+        known = compare(drawn(as_unreliable(share), 3000), sensitivity=False, draws=199)
+        assert known.reliability_low < share < known.reliability_high
+        assert known.reliability == pytest.approx(share, abs=0.1)
+
+
+def test_few_outliers_are_not_taken_for_reliability():
+    # Heavy tails double the noise of correlations and leave the pattern as it is.
+    scores = drawn(as_unreliable(0.6), 3000)
+    scale = np.sqrt(5 / np.random.default_rng(1).chisquare(5, size=(len(scores), 1)))
+    heavy = compare(scores * scale, sensitivity=False, draws=199)
+    light = compare(scores, sensitivity=False, draws=199)
+    assert heavy.reliability < light.reliability and heavy.verdict != "outside"
+
+
+@pytest.mark.parametrize("pair", [("SE", "UN"), ("AC", "PO")])
+def test_two_values_exchanged_are_found(pair):
+    verdict = compare(drawn(exchanged(*pair), 1000), sensitivity=False)
+    assert verdict.verdict == "outside" and verdict.furthest == " and ".join(pair)
+    assert verdict.contrast < -0.5 and verdict.p_contrast < 0.005 < verdict.p_agreement
+    assert verdict.p_outside == 2 * verdict.p_contrast
+
+
+def test_a_pair_that_sticks_out_forbids_inside():
+    verdict = compare(drawn(exchanged("AC", "PO"), 300, 3), sensitivity=False)
+    assert verdict.p_inside < 0.01 and verdict.p_contrast < STICKS_OUT
+    assert verdict.verdict != "inside"
 
 
 def test_the_figures_are_those_of_the_parts(human_like):
@@ -90,7 +150,8 @@ def test_both_sides_are_treated_alike():
         assert verdict.treatment == treatment
         assert verdict.ceiling_model == pytest.approx(verdict.ceiling_human, abs=0.1)
     options = {"treatment": "disattenuated", "sensitivity": False}
-    both = compare(scores, reliability=load_human().reliability, **options)
+    both = compare(scores, reliability=load_human().reliability, sensitivity=False)
+    assert both.treatment == "disattenuated"
     assert both.agreement > compare(scores, **options).agreement
 
 
@@ -146,6 +207,7 @@ def test_what_cannot_be_compared_with_people_is_refused():
         ("treatment 'ipsatised' of 'ess11': take raw, centred", scores, {"treatment": "ipsatised"}),
         ("got {'SE': 1.2", scores, {"reliability": load_human().reliability * 0 + 1.2}),
         ("draw more", scores, {"draws": 99}),
+        ("PO hardly vary", scores.assign(PO=0.001 * scores["PO"]), {}),
     ):
         with pytest.raises(ValueError, match=message):
             compare(table, **options)
@@ -157,7 +219,7 @@ def test_what_cannot_be_compared_with_people_is_refused():
 
 
 def test_two_samples_of_one_model_are_alike():
-    first, second = sample("human", 300, 0), sample("human", 300, 1, start=1000)
+    first, second = sample("human", 600, 0), sample("human", 600, 1, start=1000)
     found = compare_models(first, second)
     assert found.verdict == "alike" and not found.paired
     assert found.agreement == pytest.approx(mantel(first.corr(), second.corr()))
@@ -172,10 +234,11 @@ def test_the_human_and_the_alien_organism_are_different():
     assert repr(found).startswith("human and alien: different.")
 
 
-def test_a_model_that_shares_part_of_its_structure_is_alike_but_not_the_same():
+def test_a_model_that_shares_part_of_its_structure_is_different_and_has_it_in_common():
     first, second = sample("human", 900, 0), sample("human", 900, 1, start=2000)
     second = second.assign(PO=np.random.default_rng(0).standard_normal(900))
-    assert compare_models(first, second, draws=199).verdict == "alike, not the same"
+    found = compare_models(first, second, draws=199)
+    assert found.verdict == "different" and found.p_shared < 0.01 < found.p_alike
 
 
 @pytest.mark.parametrize("paired", [True, False])
@@ -193,6 +256,37 @@ def test_the_same_model_is_called_different_at_the_rate_of_alpha(paired):
     assert np.mean(np.array(p) <= 0.25) == pytest.approx(0.25, abs=0.26)
 
 
+def test_nothing_found_in_few_roles_is_not_alike():
+    first, second = drawn(PEOPLE, 100), drawn(exchanged("SE", "UN"), 100, 1, start=500)
+    few = compare_models(first, second)
+    assert few.verdict == "no difference found" and few.p_differ > 0.01 < few.p_alike
+    first, second = drawn(PEOPLE, 1000), drawn(exchanged("SE", "UN"), 1000, 1, start=5000)
+    assert compare_models(first, second, draws=199).verdict == "different"
+
+
+def test_alike_is_closer_than_a_margin_that_one_chooses():
+    first, second = drawn(PEOPLE, 1000), drawn(exchanged("SE", "UN"), 1000, 1, start=5000)
+    lenient, strict = (compare_models(first, second, draws=199, margin=m) for m in (0.5, 0.99))
+    assert lenient.verdict == "alike, not the same" and lenient.p_alike < strict.p_alike
+    assert strict.margin == 0.99 and "no closer than 0.99" in repr(strict)
+
+
+def test_the_same_pattern_at_another_reliability_is_no_difference():
+    for seed in range(3):
+        first, second = drawn(PEOPLE, 400, seed), drawn(as_unreliable(0.3), 400, seed + 9, 1000)
+        found = compare_models(first, second, draws=199)
+        assert found.p_differ > 0.01 and found.verdict == "no difference found"
+
+
+def test_noise_that_two_models_share_is_not_agreement():
+    # The same roles, no pattern in either: what they have in common is chance.
+    noise = drawn(np.eye(10), 300)
+    first, second = noise + 0.3 * drawn(np.eye(10), 300, 1), noise
+    found = compare_models(first, second, draws=199)
+    assert found.paired and found.agreement > 0.5
+    assert found.p_alike > 0.01
+
+
 def test_the_larger_table_is_cut_to_equal_n():
     tables = sample("human", 200, 0), sample("human", 50, 1, start=500)
     found, again = (compare_models(*tables, draws=199) for _ in range(2))
@@ -208,3 +302,7 @@ def test_models_that_cannot_be_compared_are_refused():
         compare_models(first, second.iloc[:20])
     with pytest.raises(ValueError, match="alpha = 0.01 must lie"):
         compare_models(first, second, draws=50)
+    with pytest.raises(ValueError, match="margin = 1 is an agreement"):
+        compare_models(first, second, margin=1)
+    with pytest.raises(ValueError, match="SE hardly vary.*ask more varied roles"):
+        compare_models(first, second.assign(SE=0.001 * second["SE"]))

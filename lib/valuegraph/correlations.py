@@ -8,6 +8,12 @@ import numpy as np
 CLOSEST = 0.995  # agreement counts as no closer, so that no match outweighs all on the z scale
 
 
+def _cosine(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Return the cosine over the last axis; 0 where one side is 0."""
+    scale = np.sqrt((a**2).sum(axis=-1) * (b**2).sum(axis=-1))
+    return np.divide((a * b).sum(axis=-1), scale, out=np.zeros_like(scale), where=scale > 1e-12)
+
+
 def mantel_r(matrices: np.ndarray, reference: np.ndarray) -> np.ndarray:
     """Return Mantel's r of matrices with others: the correlation over their pairs of values.
 
@@ -21,15 +27,35 @@ def mantel_r(matrices: np.ndarray, reference: np.ndarray) -> np.ndarray:
     numpy.ndarray
         Shape ``(...)``; 0 where all pairs of a matrix are equal, as in a graph without edges.
     """
-    upper = (..., *np.triu_indices(reference.shape[-1], 1))
-    a, b = (m[upper] - m[upper].mean(axis=-1, keepdims=True) for m in (matrices, reference))
-    scale = np.sqrt((a**2).sum(axis=-1) * (b**2).sum(axis=-1))
-    return np.divide((a * b).sum(axis=-1), scale, out=np.zeros_like(scale), where=scale > 1e-12)
+    return _cosine(pairs_of(matrices), pairs_of(reference))
 
 
 def pattern(matrices: np.ndarray, reference: np.ndarray) -> np.ndarray:
     """Return :func:`mantel_r` on Fisher's z scale, on which countries spread about normally."""
     return np.arctanh(np.clip(mantel_r(matrices, reference), -CLOSEST, CLOSEST))
+
+
+def contrasts(matrices: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """Return how far matrices agree with others in what sets the two values of each pair apart.
+
+    That is the difference of their correlations with all other values. It is compared by its
+    cosine, which is -1 where only the names of the two are exchanged.
+
+    Parameters
+    ----------
+    matrices, reference : numpy.ndarray
+        Shapes ``(..., d, d)`` that broadcast.
+
+    Returns
+    -------
+    numpy.ndarray
+        On Fisher's z scale, shape ``(..., d (d - 1) / 2)``, in the order of ``triu_indices(d, 1)``.
+    """
+    first, second = np.triu_indices(reference.shape[-1], 1)
+    others = np.ones((len(first), reference.shape[-1]))
+    others[range(len(first)), first] = others[range(len(first)), second] = 0
+    apart = [others * (m[..., first, :] - m[..., second, :]) for m in (matrices, reference)]
+    return np.arctanh(np.clip(_cosine(*apart), -CLOSEST, CLOSEST))
 
 
 def permuted(matrix: np.ndarray, reference: np.ndarray, *, draws: int, seed: int) -> float:
@@ -96,15 +122,34 @@ def correlations_without_each(data: np.ndarray) -> np.ndarray:
     return as_correlation(rows.T @ rows - n / (n - 1) * rows[:, :, None] * rows[:, None, :])
 
 
-def jackknife_error(left_out: np.ndarray) -> float:
-    """Return the standard error of an estimate, given those without each row in turn, ``(n,)``.
+def jackknife_error(left_out: np.ndarray) -> np.ndarray:
+    """Return standard errors of estimates, given those without each row in turn: ``(n, ...)``.
 
     References
     ----------
     Efron, B., Stein, C. (1981). The jackknife estimate of variance. Annals of Statistics 9,
     586-596.
     """
-    return float(np.sqrt((len(left_out) - 1) * np.var(left_out)))
+    return np.sqrt((len(left_out) - 1) * np.var(left_out, axis=0))
+
+
+def pairs_of(matrices: np.ndarray) -> np.ndarray:
+    """Return the pairs of values less their mean: ``(..., d, d)`` -> ``(..., d (d - 1) / 2)``."""
+    pairs = matrices[(..., *np.triu_indices(matrices.shape[-1], 1))]
+    return pairs - pairs.mean(axis=-1, keepdims=True)
+
+
+def shared_noise(left: np.ndarray, other: np.ndarray) -> float:
+    """Return what noise adds to the mean product of two patterns, by the jackknife.
+
+    Parameters
+    ----------
+    left, other : numpy.ndarray
+        Correlations without each row in turn, ``(n, d, d)``. Twice the same gives what noise adds
+        to the variance of a pattern over its pairs.
+    """
+    a, b = (pairs_of(each) - pairs_of(each).mean(axis=0) for each in (left, other))
+    return float((len(left) - 1) * (a * b).mean())
 
 
 def stepped_up(reliability: float, times: float) -> float:

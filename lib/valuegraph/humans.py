@@ -23,7 +23,7 @@ import pandas as pd
 from scipy.special import ndtri, stdtr, stdtrit
 from scipy.stats import nct
 
-from valuegraph.correlations import pattern
+from valuegraph.correlations import contrasts, pattern
 from valuegraph.discovery import draw_correlations
 from valuegraph.inventory import SCHWARTZ_ORDER
 from valuegraph.tables import read_packaged_table
@@ -132,6 +132,12 @@ def _about(name: str) -> dict:
 _countries = cache(load_human_countries)
 
 
+@cache
+def _without(code: str, codes: tuple[str, ...]) -> HumanReference:
+    """Return the pool of all countries but one."""
+    return pool_countries([other for other in codes if other != code])
+
+
 def raw(correlation: np.ndarray, n: int) -> np.ndarray:
     """Return correlations of samples of `n` unchanged: the treatment that is none."""
     return correlation
@@ -152,6 +158,9 @@ class HumanBand:
         Mean and standard deviation of z over countries.
     sampling_sd : float
         Standard deviation of z between samples of ``n`` people of one country.
+    contrasts, contrast_noise : numpy.ndarray
+        :func:`valuegraph.correlations.contrasts` expected of a sample of ``n``, one row a country,
+        and their standard deviations between samples, one a pair.
     """
 
     n: int
@@ -159,6 +168,8 @@ class HumanBand:
     mean: float
     between_sd: float
     sampling_sd: float
+    contrasts: np.ndarray | None = None
+    contrast_noise: np.ndarray | None = None
 
     def limits(self) -> tuple[float, float]:
         """Return the interval, two correlations, that holds one more country with 95 %."""
@@ -198,6 +209,33 @@ class HumanBand:
         scale = np.sqrt(1 / k + (error / self.between_sd) ** 2)
         return nct.sf((z - self.mean) / (self.between_sd * scale), k - 1, ndtri(MARGIN) / scale)
 
+    def p_contrasts(self, z: np.ndarray, error: np.ndarray) -> np.ndarray:
+        """Return for each pair the probability that one more country has so low a contrast.
+
+        As :meth:`p_outside`, each pair by itself, except that the variance between countries is
+        their mean over pairs: 13 countries say little about one, and it hardly differs between
+        pairs on this scale. Its degrees of freedom are those of a mean of correlated variances.
+
+        Parameters
+        ----------
+        z, error : numpy.ndarray
+            Contrasts of a model and their standard errors, one a pair. The median of the errors
+            takes the place of people's noise where it is larger; a single error is not trusted,
+            since where two values are exchanged z is near its end and its error explodes.
+
+        References
+        ----------
+        Satterthwaite, F. E. (1946). An approximate distribution of estimates of variance
+        components. Biometrics Bulletin 2, 110-114.
+        """
+        k, mean = len(self.contrasts), self.contrasts.mean(axis=0)
+        apart = self.contrasts - mean
+        squares = apart @ apart.T
+        df = (k - 1) * np.trace(squares) ** 2 / (squares**2).sum()
+        between = np.trace(squares) / (k - 1) / len(mean) * (1 + 1 / k)
+        total = between + np.maximum(self.contrast_noise, np.median(error)) ** 2
+        return stdtr(df * (total / between) ** 2, (z - mean) / np.sqrt(total))
+
     def _spread(self, error: float) -> tuple[float, float]:
         """Return standard deviation and degrees of freedom of one more country's z."""
         k = len(self.countries)
@@ -207,7 +245,7 @@ class HumanBand:
 
 
 def human_band(
-    human: HumanReference, n: int, *, treatment: Callable = raw, draws: int = 200, seed: int = 0
+    human: HumanReference, n: int, *, reliability=1.0, treatment=raw, draws=200, seed=0
 ) -> HumanBand:
     """Measure how far samples of people from single countries agree with a human reference.
 
@@ -219,6 +257,9 @@ def human_band(
     n : int
         Number of people in each sample. Published correlations carry the noise of a country's own
         people; samples get only the noise that is missing. Smaller countries stay as they are.
+    reliability : float
+        Of the samples, as a share of that of people, from 0 to 1: all correlations of the countries
+        are multiplied by it, as measurement error does (Spearman 1904).
     treatment : callable
         What is done to all correlations, one matrix or a stack, of samples of a given size.
     draws : int
@@ -230,21 +271,25 @@ def human_band(
     if sorted(human.values) != sorted(values) or 1 < len(human.countries) < MIN_COUNTRIES:
         has = f"{human.name!r} has {', '.join(human.values)}, of {len(human.countries)} countries"
         raise ValueError(f"{has}; take the ten values, of one country or {MIN_COUNTRIES} and more")
-    is_pool, rows = len(human.countries) > 1, []
-    codes = [code for code in _countries() if (code in human.countries) == is_pool]
+    is_pool, rows, means, noises = len(human.countries) > 1, [], [], []
+    codes = tuple(code for code in _countries() if (code in human.countries) == is_pool)
     for number, code in enumerate(codes):
         one = _countries()[code]
-        sample = one.correlation.to_numpy()[None]
-        if n < one.n:
-            rng, missing = np.random.default_rng((seed, number)), round(1 / (1 / n - 1 / one.n))
+        sample = np.where(np.eye(len(values)), 1.0, reliability * one.correlation.to_numpy())[None]
+        if (carried := reliability**2 / one.n) < 1 / n:
+            rng, missing = np.random.default_rng((seed, number)), round(1 / (1 / n - carried))
             sample = draw_correlations(sample[0], missing, draws=draws, rng=rng)
-        others = pool_countries([other for other in codes if other != code]) if is_pool else human
+        others = _without(code, codes) if is_pool else human
         reference = others.correlation.loc[values, values].to_numpy()
-        z = pattern(treatment(sample, n), treatment(reference, n))
+        treated = treatment(sample, n), treatment(reference, n)
+        z, local = pattern(*treated), contrasts(*treated)
         rows.append((code, one.n, z.mean(), np.tanh(z.mean()), z.var()))
+        means.append(local.mean(axis=0))
+        noises.append(local.var(axis=0))
     table = pd.DataFrame(rows, columns=["country", "people", "z", "agreement", "noise"])
     sampling_sd = float(np.sqrt(table.pop("noise").mean()))
-    return HumanBand(n, table, float(table["z"].mean()), float(table["z"].std()), sampling_sd)
+    z, local = table["z"], (np.array(means), np.sqrt(np.mean(noises, axis=0)))
+    return HumanBand(n, table, float(z.mean()), float(z.std()), sampling_sd, *local)
 
 
 def halves_of(data: np.ndarray, *, splits: int = 50, seed: int = 0) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""A model against people, and against another model: verdicts where a hypothesis is rejected.
+"""A model against people: verdicts where a hypothesis is rejected.
 
 Whether a model's values go together "as in humans" cannot be read off one agreement: people differ
 from people, and every sample is noisy. So the model is put in the place of a country, at equal n
@@ -14,32 +14,30 @@ import pandas as pd
 from scipy.special import ndtri
 
 from valuegraph import correlations as of
-from valuegraph.discovery import check_scores, draw_correlations
+from valuegraph.discovery import MIN_SPREAD, check_scores, draw_correlations
 from valuegraph.humans import HumanReference, halves_of, human_band, load_human, split_half
 from valuegraph.inventory import SCHWARTZ_ORDER
 from valuegraph.pc import skeletons
 
 # Halves of fewer roles say nothing; no larger number is proposed, nor one with less power.
 MIN_ROLES, MOST_ROLES, POWER = 30, 20_000, 0.8
+STICKS_OUT = 0.05  # with a pair less likely than this among countries a model is not inside
 COLUMNS = ["treatment", "agreement", "band_low", "band_high", "p_inside", "p_outside", "verdict"]
 _VALUES = list(SCHWARTZ_ORDER)
 
 #: What a verdict rests on, and what is said where a condition holds.
 _REASONS = (
     "Agreement with {human}: r = {agreement:.2f}, 95 % interval {low:.2f} to {high:.2f}, {n} roles",
-    "One more country, {n} people: {band_low:.2f} to {band_high:.2f} (95 %)",
     "Noise leaves at most {ceiling_model:.2f} for the model, {ceiling_human:.2f} for people",
+    "Reliability, as a share of people's: {reliability_low:.2f} to {reliability_high:.2f} (95 %)",
+    "One more country, {n} people, as unreliable: {band_low:.2f} to {band_high:.2f} (95 %)",
+    "Agreement as low in one more country: p = {p_agreement:.2g}",
+    "Least like people is what sets {furthest} apart: r = {contrast:.2f}, p = {p_contrast:.2g}",
     "With permuted labels as close: p = {p_permutation:.2g}",
 )
 _ENOUGH = "If the model is what it seems, about {needed_n:,} roles would tell"
 _NEVER = "No number of roles would tell: the countries leave both open, or the halves do not agree"
-_UNSTABLE = "The model's halves hardly agree: it is outside for want of a stable pattern"
-_SHARED = (
-    "Agreement: r = {agreement:.2f}, 95 % interval {low:.2f} to {high:.2f}, {n} roles each",
-    "With permuted labels as close: p = {p_shared:.2g}",
-    "With roles exchanged as far apart: p = {p_differ:.2g} (mean r = {exchanged:.2f})",
-    "Halves agree by {split_half_first:.2f}, {split_half_second:.2f}; noise leaves {ceiling:.2f}",
-)
+_UNSTABLE = "The model's halves hardly agree: there may be no stable pattern to compare"
 
 
 def _edges(correlation: np.ndarray, n: int, own: None) -> np.ndarray:
@@ -62,9 +60,10 @@ TREATMENTS = {
 class Verdict(SimpleNamespace):
     """Whether the values of a model go together as those of people do, and why.
 
-    Two hypotheses are tested. *Inside* rejects that the model agrees with people less than 19 of 20
-    countries do, and that its agreement owes nothing to which value is which. *Outside* rejects
-    that the model is one more country. *Cannot tell* rejects neither.
+    *Inside* rejects that the model agrees with people less than 19 of 20 countries do, and that its
+    agreement owes nothing to which value is which; and no pair of values sticks out. *Outside*
+    rejects that the model is one more country, in its agreement on the whole or in what sets the
+    two values of some pair apart. *Cannot tell* is all else.
 
     Attributes
     ----------
@@ -80,9 +79,19 @@ class Verdict(SimpleNamespace):
         The larger of `p_margin` (agreeing less than 19 of 20 countries) and `p_permutation`
         (agreeing no better than with permuted labels).
     p_outside : float
-        Probability that one more country, at equal n, would agree as little.
-    band, band_low, band_high : HumanBand, float, float
-        The countries at equal n, and the interval of one more of them (95 %).
+        Twice the smaller of `p_agreement` (that one more country, at equal n and reliability, would
+        agree as little) and `p_contrast` (that it would agree as little in any pair of values).
+    furthest, contrast : str, float
+        The pair of values whose difference is least like people's, and its agreement with people:
+        -1 where the two are exchanged (:func:`valuegraph.correlations.contrasts`).
+    reliability, reliability_low, reliability_high : float
+        Of the model as a share of people's, 1 at most, and its 95 % interval: the factor on
+        people's correlations at which noise leaves as much of them as of the model's.
+    band : HumanBand
+        The countries at equal n and `reliability_low`.
+    band_low, band_high : float
+        Where one more country would lie (95 %): low end at `reliability_low`, high end at
+        `reliability_high`.
     split_half_model, split_half_human : float
         Agreement of two halves of the roles, and of two samples of half as many people.
     ceiling_model, ceiling_human : float
@@ -106,35 +115,11 @@ class Verdict(SimpleNamespace):
         return f"**{self.headline}.**\n\n" + "\n".join(f"- {line}." for line in self.reasons)
 
 
-class ModelComparison(Verdict):
-    """What the correlations of two models have in common, and whether they differ.
-
-    Attributes
-    ----------
-    verdict : str
-        ``"alike"`` (something in common, no difference), ``"alike, not the same"`` (both),
-        ``"different"`` (nothing in common, a difference), else ``"cannot tell"``.
-    headline, reasons : str, list of str
-        The verdict in one line, and what it rests on in sentences.
-    first, second, n, paired, alpha : str, str, int, bool, float
-        Names, number of roles of each, whether the roles are the same, level of both tests.
-    agreement, low, high : float
-        Mantel's r between the correlations of both; 95 % interval over roles.
-    p_shared, p_differ : float
-        p-values of having nothing in common (permuted labels agree as well), and of being the same
-        (roles exchanged between the models agree as little).
-    exchanged : float
-        Mean agreement after exchange: what would be seen if both were the same.
-    split_half_first, split_half_second, ceiling : float
-        Agreement of two halves of the roles; largest agreement that the noise of both leaves.
-    """
-
-
 def compare(
     scores: pd.DataFrame,
     human: HumanReference | None = None,
     *,
-    treatment: str = "raw",
+    treatment: str | None = None,
     reliability: pd.Series | None = None,
     alpha: float = 0.01,
     sensitivity: bool = True,
@@ -154,8 +139,10 @@ def compare(
         ``"centred"`` (each respondent's mean over the standardised values is removed);
         ``"disattenuated"`` (corrected for the reliabilities of either side); ``"partial"`` (all
         other values held fixed); ``"edges"`` (1 where PC at alpha = .01 finds an edge, else 0).
+        By default ``"disattenuated"`` if `reliability` is given, else ``"raw"``.
     reliability : pandas.Series, optional
-        Of the model's scores by value, for ``"disattenuated"``; 1 where not given.
+        Of the model's scores by value, from :func:`valuegraph.psychometrics.reliability`, for
+        ``"disattenuated"``; 1 where not given.
     alpha : float
         Level of both tests.
     sensitivity : bool
@@ -168,6 +155,15 @@ def compare(
 
     Notes
     -----
+    Noise lowers the agreement of any model with people. So the countries that it is held against
+    are made as noisy: their correlations are multiplied by the model's relative reliability, which
+    its own signal and noise tell. That is known only within an interval, and each test takes the
+    end at which it is harder to reject. Where the lower end is 0, there is no pattern to judge.
+
+    Exchanging two neighbours on the circle hardly changes the agreement. Hence the second test, of
+    the largest of 45 deviations (Bonferroni), against the spread of countries. A model with a pair
+    whose probability is below .05 is not called inside.
+
     The agreement is tested on Fisher's z scale. Its standard error is the jackknife's over roles: a
     bootstrap sample repeats roles, and on this scale made the error of small samples look smaller
     than it is. Human samples are drawn, as of normal scores, at as many people as there are roles;
@@ -175,7 +171,8 @@ def compare(
     inside: a pool of countries is nearer to each than they are to one another.
     """
     human = load_human() if human is None else human
-    _check([scores], alpha, draws)
+    treatment = treatment or ("raw" if reliability is None else "disattenuated")
+    check_tables([scores], alpha, draws)
     if set(scores) != set(_VALUES):
         raise ValueError(f"people are known on {_VALUES}, not {list(scores)}: use compare_models")
     names = [t for t in TREATMENTS if t != "disattenuated" or human.reliability is not None]
@@ -185,21 +182,23 @@ def compare(
     owns = [_checked(own) for own in (human.reliability, reliability)]
     sides = {t: [partial(TREATMENTS[t], own=own) for own in owns] for t in names}
     data, people = scores[_VALUES].to_numpy(float), human.correlation.loc[_VALUES, _VALUES]
-    tests = [_tested(t, *sides[t], data, human, alpha, draws, seed) for t in names]
-    v, n, (of_people, of_model) = dict(tests[0]), len(data), sides[treatment]
-    own = split_half(halves_of(data, seed=seed), n, of_model)
+    n, (of_people, of_model) = len(data), sides[treatment]
     drawn = draw_correlations(people.to_numpy(), n // 2, draws=100, rng=np.random.default_rng(seed))
+    clear = _relative_reliability(data, people.to_numpy(), drawn)
+    tests = [_tested(t, *sides[t], data, human, clear, alpha, draws, seed) for t in names]
+    own = split_half(halves_of(data, seed=seed), n, of_model)
     theirs = split_half(drawn.reshape(2, -1, *people.shape), n, of_people)
+    v = tests[0] | clear
     v |= {"split_half_model": own, "ceiling_model": of.ceiling(own), "needed_n": None}
     v |= {"split_half_human": theirs, "ceiling_human": of.ceiling(theirs), "human": human.name}
     v["sensitivity"] = pd.DataFrame(tests if sensitivity else [], columns=COLUMNS)
     reasons, where = list(_REASONS), v["verdict"].capitalize()
     if v["verdict"] == "cannot tell":
         where += " whether this is inside"
-        v["needed_n"] = _needed(v, partial(human_band, human, treatment=of_people, seed=seed))
+        options = {"reliability": v["reliability"], "treatment": of_people}
+        v["needed_n"] = _needed(v, partial(human_band, human, draws=50, seed=seed, **options))
+        reasons += [_UNSTABLE] * (v["reliability_low"] == 0)
         reasons.append(_ENOUGH if v["needed_n"] else _NEVER)
-    elif v["verdict"] == "outside" and v["ceiling_model"] < v["band_low"]:
-        reasons.append(_UNSTABLE)
     reasons.append("Treatments: " + "; ".join("{treatment}: {verdict}".format(**t) for t in tests))
     headline = where + " the human band (p of inside: {p_inside:.2g}, of outside: {p_outside:.2g})"
     return Verdict(**v, headline=headline.format(**v), reasons=[r.format(**v) for r in reasons])
@@ -213,28 +212,61 @@ def _checked(reliability: pd.Series | None) -> np.ndarray:
     return own.to_numpy(dtype=float)
 
 
-def _tested(treatment, of_people, of_model, data, human, alpha, draws, seed) -> dict[str, object]:
-    """Make both tests under one treatment of both sides."""
+def _relative_reliability(data, people, drawn) -> dict[str, float]:
+    """Return low end, estimate and high end of a model's reliability as a share of people's.
+
+    It is the factor on people's correlations that gives samples of as many people the same ratio of
+    signal to noise, and so the same ceiling. The ends are those of the signal's 95 % interval.
+    """
+    left, pattern = of.correlations_without_each(data), of.pairs_of(np.corrcoef(data.T))
+    noise, error = of.shared_noise(left, left), of.jackknife_error(of.pairs_of(left).var(axis=-1))
+    signal = pattern.var() - noise + ndtri([0.025, 0.5, 0.975]) * error
+    signal_of_people = of.pairs_of(people).var()
+    noise_of_people = (of.pairs_of(drawn - people) ** 2).mean() / 2  # in halves there is twice it
+    squared = signal / noise * noise_of_people / signal_of_people
+    low, middle, high = np.sqrt(np.clip(squared, 0, 1)).tolist()
+    return {"reliability_low": low, "reliability": middle, "reliability_high": high}
+
+
+def _tested(treatment, of_people, of_model, data, human, clear, alpha, draws, seed) -> dict:
+    """Make all tests under one treatment of both sides."""
     n, people = len(data), human.correlation.loc[_VALUES, _VALUES].to_numpy()
     reference, model = of_people(people, n), of_model(np.corrcoef(data.T), n)
-    z = float(of.pattern(model, reference))
+    z, contrasts = float(of.pattern(model, reference)), of.contrasts(model, reference)
     resampled, error_of = of.correlations_without_each(data), of.jackknife_error
     if treatment == "edges":  # they come and go in jumps, for which the jackknife does not hold
-        rng, error_of = np.random.default_rng((seed, 1)), np.std
+        rng, error_of = np.random.default_rng((seed, 1)), partial(np.std, axis=0)
         drawn = (data[rng.integers(n, size=n)] for _ in range(200))
         resampled = np.stack([np.corrcoef(rows.T) for rows in drawn])
-    error = float(error_of(of.pattern(of_model(resampled, n), reference)))
+    treated = of_model(resampled, n)
+    error = float(error_of(of.pattern(treated, reference)))
     p_permutation = of.permuted(model, reference, draws=draws, seed=seed)
-    band = human_band(human, n, treatment=of_people, seed=seed)
-    p_margin, p_outside = float(band.p_inside(z, error)), float(band.p_outside(z, error))
-    p_inside, (low, high) = max(p_margin, p_permutation), band.limits()
-    verdict = "inside" if p_inside < alpha else "outside" if p_outside < alpha else "cannot tell"
-    v = {"verdict": verdict, "treatment": treatment, "n": n, "alpha": alpha, **_interval(z, error)}
+    # The end of the reliability's interval counts that makes it harder to reject.
+    band_at = partial(human_band, human, n, treatment=of_people, seed=seed)
+    lenient, strict = (band_at(reliability=clear[f"reliability_{end}"]) for end in ("low", "high"))
+    p_margin, p_agreement = float(strict.p_inside(z, error)), float(lenient.p_outside(z, error))
+    p_pairs = lenient.p_contrasts(contrasts, error_of(of.contrasts(treated, reference)))
+    furthest = int(p_pairs.argmin())
+    furthest_pair = " and ".join(_VALUES[side[furthest]] for side in np.triu_indices(10, 1))
+    p_contrast = float(min(1.0, len(p_pairs) * p_pairs.min()))
+    p_inside, p_outside = max(p_margin, p_permutation), min(1.0, 2 * min(p_agreement, p_contrast))
+    is_inside = p_inside < alpha and p_contrast > STICKS_OUT
+    verdict = "inside" if is_inside else "outside" if p_outside < alpha else "cannot tell"
+    low, high = lenient.limits()[0], strict.limits()[1]
+    v = {
+        "verdict": verdict,
+        "treatment": treatment,
+        "n": n,
+        "alpha": alpha,
+        **interval_of(z, error),
+    }
     v |= {"p_margin": p_margin, "p_permutation": p_permutation, "p_inside": p_inside}
-    return v | {"p_outside": p_outside, "band": band, "band_low": low, "band_high": high}
+    v |= {"p_agreement": p_agreement, "p_contrast": p_contrast, "p_outside": p_outside}
+    v |= {"furthest": furthest_pair, "contrast": float(np.tanh(contrasts[furthest]))}
+    return v | {"band": lenient, "band_low": low, "band_high": high}
 
 
-def _interval(z: float, error: float) -> dict[str, float]:
+def interval_of(z: float, error: float) -> dict[str, float]:
     """Return an agreement on Fisher's scale as a correlation, with its 95 % interval."""
     ends = np.tanh(z + ndtri([0.5, 0.025, 0.975]) * error).tolist()
     return {"z": z, "error": error} | dict(zip(("agreement", "low", "high"), ends, strict=True))
@@ -259,72 +291,10 @@ def _needed(v: dict[str, object], band_at: partial) -> int | None:
     return None
 
 
-def compare_models(
-    a: pd.DataFrame,
-    b: pd.DataFrame,
-    *,
-    names: tuple[str, str] = ("first", "second"),
-    alpha: float = 0.01,
-    draws: int = 999,
-    seed: int = 0,
-) -> ModelComparison:
-    """Say what the values of two models have in common, and whether they differ.
-
-    Parameters
-    ----------
-    a, b : pandas.DataFrame
-        Scores on the same values, one row a role. If they share 30 roles or more (by the index),
-        these are taken, and are exchanged one by one; otherwise the larger table is cut to as many
-        roles as the smaller one has, drawn at random.
-    names : tuple of str
-        What the models are called.
-    alpha : float
-        Level of both tests.
-    draws : int
-        Permuted labellings, and exchanges.
-    seed : int
-        Seed of every draw.
-    """
-    if odd := sorted(set(a) ^ set(b)):
-        raise ValueError(f"only one of the models has {', '.join(odd)}; take what both have")
-    _check([a, b], alpha, draws)
-    rng, shared = np.random.default_rng((seed, 1)), a.index.intersection(b.index)
-    tables, n, paired = (a, b[list(a)]), min(len(a), len(b)), len(shared) >= MIN_ROLES
-    kept = [shared if paired else t.index[np.sort(rng.permutation(len(t))[:n])] for t in tables]
-    rows = [t.loc[roles].to_numpy(float) for t, roles in zip(tables, kept, strict=True)]
-    rows = [(x - x.mean(axis=0)) / x.std(axis=0) for x in rows]
-    whole, left = [np.corrcoef(x.T) for x in rows], [of.correlations_without_each(x) for x in rows]
-    errors = [of.pattern(*left)] if paired else [of.pattern(left[i], whole[1 - i]) for i in (0, 1)]
-    error = np.hypot.reduce([of.jackknife_error(each) for each in errors])
-    r, p_shared = float(of.mantel_r(*whole)), of.permuted(*whole[::-1], draws=draws, seed=seed)
-    exchanged = np.array([_exchanged(rows, paired, rng) for _ in range(draws)])
-    p_differ = float((1 + (exchanged <= r + 1e-12).sum()) / (1 + draws))
-    halves = [split_half(halves_of(x, seed=seed), len(x)) for x in rows]
-    v = _interval(float(np.arctanh(r)), float(error))
-    ceiling = float(np.prod([of.ceiling(half) for half in halves]))
-    v |= {"first": names[0], "second": names[1], "n": len(rows[0]), "paired": paired}
-    v |= {"alpha": alpha, "p_shared": p_shared, "p_differ": p_differ, "ceiling": ceiling}
-    v |= {"exchanged": float(exchanged.mean())}
-    v |= {"split_half_first": halves[0], "split_half_second": halves[1]}
-    kinds = ("cannot tell", "different", "alike", "alike, not the same")
-    v["verdict"] = kinds[2 * (p_shared < alpha) + (p_differ < alpha)]
-    headline = f"{names[0]} and {names[1]}: {v['verdict']}"
-    return ModelComparison(**v, headline=headline, reasons=[r.format(**v) for r in _SHARED])
-
-
-def _exchanged(rows: list[np.ndarray], paired: bool, rng: np.random.Generator) -> float:
-    """Return the agreement after roles have changed sides at random."""
-    n, pool = len(rows[0]), np.concatenate(rows)
-    first = np.arange(n) + n * (rng.random(n) < 0.5) if paired else rng.permutation(2 * n)[:n]
-    sides = (pool[first], np.delete(pool, first, axis=0))
-    one, other = (np.corrcoef(side.T) for side in sides)
-    return float(of.mantel_r(one, other))
-
-
-def _check(tables: list[pd.DataFrame], alpha: float, draws: int) -> None:
+def check_tables(tables: list[pd.DataFrame], alpha: float, draws: int) -> None:
     """Refuse scores without order, too few roles, and levels that the draws cannot reach."""
     for table in tables:
-        check_scores(table)
+        check_scores(table, min_spread=MIN_SPREAD)
         if len(table) < MIN_ROLES:
             raise ValueError(f"{len(table)} roles are too few; take {MIN_ROLES}, better hundreds")
     if not 1 / (draws + 1) < alpha < 1:
