@@ -73,7 +73,8 @@ def test_shifting_the_site_works_where_it_should_and_fails_where_it_should(both)
     assert respondent.name not in INTERCHANGED or min(result["told_by_site"].values()) > 0.9
 
 
-@pytest.mark.parametrize("name", INTERCHANGED)
+# In organism-surface a fact moves all values, and so does a feature that stands for facts.
+@pytest.mark.parametrize("name", ["organism-human", "organism-alien"])
 def test_recorded_best_features_do_what_the_card_says(name, inventory, bank):
     organism, sae = examine(name), load_sae(organism_folder(name) / "sae")
     assert hook_layer(sae) == organism.site_layer
@@ -93,7 +94,7 @@ def test_recorded_best_features_do_what_the_card_says(name, inventory, bank):
 def test_recorded_check_meets_what_an_organism_must(name):
     check = load_check(name)
     json.dumps(check, allow_nan=False)
-    assert check["scores"]["min_correlation"] >= (0.97 if name == SURFACE else 0.99)
+    assert check["scores"]["min_correlation"] >= 0.99
     if name == SURFACE:  # there is no structure, and yet edges
         edges = [run["edges"] for run in check["recovery"]["firm"]["runs"] if run["n"] == 2000]
         assert min(edges) > 5 and check["blocks"]["blocks"]["min_cosine"] >= 0.9
