@@ -282,7 +282,7 @@ def _changes(answers, interventions, targets, by) -> tuple[Changes, list[str]]:
     cube = cells.reindex(whole).to_numpy().reshape(len(names), len(roles), len(items))
     if np.isnan(cube).any():
         name, role, item = whole[np.argmax(np.isnan(cube.ravel()))]
-        raise ValueError(f"no answer of {role!r} to {item!r} under {name!r}; ask all, and no one")
+        raise ValueError(f"no answer of {role!r} to {item!r} under {name!r}; ask every role alike")
     if len(roles) < 2:
         raise ValueError("answers of one role have no error; ask two roles at least")
     return Changes(
