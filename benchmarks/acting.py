@@ -17,11 +17,10 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-import pandas as pd
 import typer
 from rich.console import Console
 from rich.table import Table
-from simulated import simulated_answers
+from simulated import simulated_answers, true_weights
 
 import valuegraph as vg
 from studies import random_model
@@ -133,8 +132,7 @@ def coverage(regime: str, models: int) -> dict:
     for _ in range(models):
         model = random_model(10, rng)
         table = vg.acted_graph(*simulated_answers(model, rng=rng, **options), null_draws=0).table
-        true = pd.DataFrame(model.weights, model.values, model.values).stack()
-        true = true.loc[pd.MultiIndex.from_frame(table[["cause", "effect"]])].to_numpy()
+        true = true_weights(model, table)
         held.append(((table["low"] <= true) & (true <= table["high"])).mean())
         right += (table["firm"] & (true != 0)).sum()
         false += (table["firm"] & (true == 0)).sum()

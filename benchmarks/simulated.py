@@ -10,6 +10,12 @@ from valuegraph.answers import NO_INTERVENTION
 from valuegraph.interventions import Sentence
 
 
+def true_weights(model: SimulatedModel, table: pd.DataFrame) -> np.ndarray:
+    """Weights of a model for the rows (cause, effect) of an acted graph's table."""
+    weights = pd.DataFrame(model.weights, model.values, model.values).stack()
+    return weights.loc[pd.MultiIndex.from_frame(table[["cause", "effect"]])].to_numpy()
+
+
 def simulated_answers(
     model: SimulatedModel,
     roles: int,

@@ -185,3 +185,18 @@ def simulated_answers(
         )
         frames.append(frame[list(COLUMNS)])
     return pd.concat(frames, ignore_index=True)
+
+
+def scores_of(changed):
+    """Scores of two values by intervention and role; the baseline is zero everywhere."""
+    import pandas as pd
+
+    from valuegraph.answers import NO_INTERVENTION
+
+    n = len(next(iter(changed.values())))
+    roles = [f"r{i}" for i in range(n)]
+    frames = {NO_INTERVENTION: [(0.0, 0.0)] * n, **changed}
+    return pd.concat(
+        {name: pd.DataFrame(rows, roles, ["SE", "CO"]) for name, rows in frames.items()},
+        names=["intervention", "role"],
+    )

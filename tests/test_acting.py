@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from simulated import simulated_answers
+from simulated import simulated_answers, true_weights
 
 from studies import SimulatedModel, random_model
 from valuegraph.acting import acted_graph
@@ -66,8 +66,7 @@ def test_intervals_cover_and_false_arrows_are_rare(options):
     for _ in range(10):
         model = random_model(10, rng)
         table = acted_graph(*simulated(model, seed=rng, **options), null_draws=0).table
-        true = pd.DataFrame(model.weights, model.values, model.values).stack()
-        true = true.loc[pd.MultiIndex.from_frame(table[["cause", "effect"]])].to_numpy()
+        true = true_weights(model, table)
         covered.append(((table["low"] <= true) & (true <= table["high"])).mean())
         false, absent = false + (table["firm"] & (true == 0)).sum(), absent + (true == 0).sum()
     assert 0.92 <= np.mean(covered) <= 0.98

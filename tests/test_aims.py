@@ -4,20 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from book_support import target_and_collateral
+from respondents import scores_of
 
-from valuegraph.answers import NO_INTERVENTION
 from valuegraph.effects import cosine, effect_matrix, effects_of
-
-
-def scores_of(changed):
-    """Scores of two values by intervention and role; the baseline is zero everywhere."""
-    n = len(next(iter(changed.values())))
-    roles = [f"r{i}" for i in range(n)]
-    frames = {NO_INTERVENTION: [(0.0, 0.0)] * n, **changed}
-    return pd.concat(
-        {name: pd.DataFrame(rows, roles, ["SE", "CO"]) for name, rows in frames.items()},
-        names=["intervention", "role"],
-    )
 
 
 def test_target_and_collateral_are_those_of_the_effects():

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from respondents import scores_of
 
 from valuegraph.answers import COLUMNS, NO_INTERVENTION, score_answers
 from valuegraph.effects import COSTS, changes, cosine, costs, effect_matrix, effects_of
@@ -22,17 +23,6 @@ def answers_with_effect(effects, *, n_roles=30):
                     item = (value, f"{value}{key}", key)
                     rows.append((*cell, *item, np.sign(key * score), key * score, 1.0))
     return pd.DataFrame(rows, columns=list(COLUMNS))
-
-
-def scores_of(changed):
-    """Scores of two values by intervention and role; the baseline is zero everywhere."""
-    n = len(next(iter(changed.values())))
-    roles = [f"r{i}" for i in range(n)]
-    frames = {NO_INTERVENTION: [(0.0, 0.0)] * n, **changed}
-    return pd.concat(
-        {name: pd.DataFrame(rows, roles, ["SE", "CO"]) for name, rows in frames.items()},
-        names=["intervention", "role"],
-    )
 
 
 ANSWERS = answers_with_effect({"push": (0.5, -0.25), "pull": (-1.0, 0.0)})

@@ -146,7 +146,7 @@ class ActedGraph:
             with twice as many.
         """
         now = {name: self.info[name] for name in ("roles", "pushes", "items")}
-        errors = self.errors[["pushes", "noise", "roles", "items"]].to_numpy()
+        errors = self.errors[list(PARTS)].to_numpy()
         shrinks = {"roles": [0, 1, 1, 0], "pushes": [1, 1, 0, 0], "items": [0, 1, 0, 1]}
 
         def half_width(times: float, by: Sequence[int]) -> float:
@@ -155,10 +155,9 @@ class ActedGraph:
 
         rows = []
         for name, by in shrinks.items():
-            times = np.geomspace(1 / now[name], 1e4, 20_000)
-            widths = np.array([half_width(t, by) for t in times[::20]])
-            enough = np.flatnonzero(widths <= error)
-            needed = np.ceil(times[::20][enough[0]] * now[name]) if len(enough) else np.inf
+            times = np.geomspace(1 / now[name], 1e4, 20_000)[::20]
+            enough = [t for t in times if half_width(t, by) <= error]
+            needed = np.ceil(enough[0] * now[name]) if enough else np.inf
             rows.append([name, now[name], needed, half_width(1, by), half_width(2, by)])
         columns = ["what", "now", "needed", "error", "error_doubled"]
         return pd.DataFrame(rows, columns=columns).set_index("what")

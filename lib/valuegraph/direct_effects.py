@@ -69,13 +69,15 @@ def fit(changes: Changes, d: int) -> Fitted | None:
     fitted = Fitted(
         np.zeros((d, d)), np.zeros((d, d)), np.ones((d, d)), np.zeros((d, d, 4)), np.zeros((d, 4))
     )
+    sums = _Sums.of(changes, d)
     for w in range(d):
-        rows = changes.among(changes.target != w)
+        chosen = changes.target != w
+        rows = changes.among(chosen)
         others = np.flatnonzero(np.arange(d) != w)
         spare = len(rows.cube) - len(others) - len(np.unique(rows.group))
         if spare < MIN_SPARE or not np.isin(others, rows.target).all():
             return None
-        weights, variance, fitted.misfit[w] = _equation(rows, w, others, d, spare)
+        weights, variance, fitted.misfit[w] = _equation(rows, sums.among(chosen), w, others, spare)
         fitted.weights[others, w], fitted.parts[others, w] = weights, variance
         total = variance.sum(axis=1)
         # Welch and Satterthwaite: degrees of freedom of a sum of variances.
@@ -91,13 +93,12 @@ def fit(changes: Changes, d: int) -> Fitted | None:
     return fitted
 
 
-def _equation(rows: Changes, w: int, others: np.ndarray, d: int, spare: int):
+def _equation(rows: Changes, sums: "_Sums", w: int, others: np.ndarray, spare: int):
     """Regress the changes of one value on those of the others, over interventions.
 
     Returns weights (d - 1,), their variance by source (d - 1, 4), and the misfit's figures.
     """
     n, n_roles, _ = rows.cube.shape
-    sums = _Sums(rows, d)
     n_items = sums.one.sum(axis=0)
     bounded = np.ones(n)  # Huber's weights
     for _ in range(20):
@@ -122,7 +123,7 @@ def _equation(rows: Changes, w: int, others: np.ndarray, d: int, spare: int):
     free = 1 - np.clip(leverage, 0, 0.9)
     # Contributions to the equations: of interventions, of roles within them, of items within them.
     of_push = (before * e / free)[:, None] * x
-    coefficient = np.zeros(d)
+    coefficient = np.zeros(len(n_items))
     coefficient[w], coefficient[others] = 1, -weights
     error = by_role @ coefficient  # (n, roles)
     of_role = error[:, :, None] * x[:, None] + e[:, None, None] * by_role[:, :, others]
@@ -130,24 +131,39 @@ def _equation(rows: Changes, w: int, others: np.ndarray, d: int, spare: int):
     of_item = _by_item(rows, by_item, coefficient, e, x, others, sums.one / n_items)
     of_item = before[:, None, None] * of_item
     sources = [of_push.T @ of_push]
-    for parts, units in ((of_role, n_roles), (of_item, int(n_items.min()))):
-        together, single = _clusters(parts, units)
-        sources += [together - single]
+    sources += [_shared(of_role, n_roles), _shared(of_item, int(n_items.min()))]
     total, by_roles, by_items = (np.maximum(np.diag(bread @ v @ bread), 0) for v in sources)
     noise_in_e = np.mean(error.var(axis=1, ddof=1)) / n_roles
     misfit = [np.sum(e**2), noise_in_e * spare, spare, spare * (n_roles - 1)]
     return weights, np.stack([total, 0 * total, by_roles, by_items], axis=1), misfit
 
 
-class _Sums:
+class _Sums(NamedTuple):
     """Sums of changes over roles and items, which is all that fits with other weights need."""
 
-    def __init__(self, rows: Changes, d: int) -> None:
-        self.one = (rows.item_value[:, None] == np.arange(d)).astype(float)  # (items, d)
-        self.cube, self.groups = rows.cube, [rows.group == g for g in np.unique(rows.group)]
-        self.by_role = rows.cube @ self.one / self.one.sum(axis=0)
-        self.by_item = rows.cube.mean(axis=1)
-        self.squares = (rows.cube**2).sum(axis=1) @ self.one  # (n, d)
+    one: np.ndarray  # (items, d): which value an item is about
+    cube: np.ndarray  # (n, roles, items)
+    group: np.ndarray  # (n,)
+    by_role: np.ndarray  # (n, roles, d)
+    by_item: np.ndarray  # (n, items)
+    squares: np.ndarray  # (n, d)
+
+    @classmethod
+    def of(cls, changes: Changes, d: int) -> "_Sums":
+        """Sum up all interventions, once for the equations of all values."""
+        cube, one = changes.cube, (changes.item_value[:, None] == np.arange(d)).astype(float)
+        squares = (cube**2).sum(axis=1) @ one
+        by_role = cube @ one / one.sum(axis=0)
+        return cls(one, cube, changes.group, by_role, cube.mean(axis=1), squares)
+
+    def among(self, chosen: np.ndarray) -> "_Sums":
+        """Return the sums of some of the interventions."""
+        return _Sums(self.one, *(part[chosen] for part in self[1:]))
+
+    @property
+    def groups(self) -> list[np.ndarray]:
+        """Which interventions share an intercept."""
+        return [self.group == g for g in np.unique(self.group)]
 
     def centred(self, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Take out what any intervention of a group does; return changes by role and by item."""
@@ -188,8 +204,7 @@ def _by_item(rows, mean, coefficient, e, x, others, share) -> np.ndarray:
     return of_item
 
 
-def _clusters(parts: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Variance by `n` units of parts (interventions, units, k): of their sums, and one by one."""
+def _shared(parts: np.ndarray, n: int) -> np.ndarray:
+    """Variance by `n` units of parts (interventions, units, k) that interventions share."""
     whole = parts.sum(axis=0)
-    single = np.einsum("prj,prk->jk", parts, parts)
-    return whole.T @ whole * n / (n - 1), single * n / (n - 1)
+    return (whole.T @ whole - np.einsum("prj,prk->jk", parts, parts)) * n / (n - 1)
