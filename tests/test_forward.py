@@ -95,6 +95,8 @@ def test_a_gpu_gets_as_many_tokens_as_half_of_its_free_memory_holds(monkeypatch,
         monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device, free=free: (free, 10**12))
         assert default_batch_tokens(gpu) == pytest.approx(tokens, rel=1e-3)
     assert default_batch_tokens(organism) == 8192
+    wide = SimpleNamespace(device=torch.device("cpu"), model=model, width=2048)
+    assert default_batch_tokens(wide) == 1024  # activations that stay in a processor's cache
 
 
 @pytest.mark.parametrize("mode", ["logit", "generate"])

@@ -76,6 +76,17 @@ def test_weights_have_the_type_asked_for_and_else_float32_on_a_cpu(folder, dtype
     assert load_model(save(wanted, folder / "again"), device="cpu").model.dtype == torch.float32
 
 
+def test_in_half_precision_logits_are_not_rounded(folder):
+    half = load_model(folder, device="cpu", dtype="bfloat16").model
+    ids = torch.arange(7)[None]
+    with torch.inference_mode():
+        logits = half(input_ids=ids).logits
+        states = half.base_model(input_ids=ids).last_hidden_state
+    exact = states.double() @ half.get_output_embeddings().weight.double().T
+    torch.testing.assert_close(logits.double(), exact, rtol=1e-5, atol=1e-5)
+    assert (exact.bfloat16() - exact).abs().max() > 1e-3
+
+
 @pytest.mark.parametrize("new", [True, False])
 def test_a_gpu_keeps_the_stored_type_unless_it_lacks_bfloat16(gpu, new, monkeypatch):
     monkeypatch.setattr(

