@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from studies import real_model
 from studies.paper.reproduction import reproduce
 from studies.training.commands import organism_app
 
@@ -22,6 +23,16 @@ def main() -> None:
     except (ValueError, OSError, MemoryError, ImportError) as error:
         typer.echo(f"error: {error}", err=True)
         raise SystemExit(1) from error
+
+
+@app.command("real-model")
+def ask_real_model(
+    part: Annotated[str, typer.Argument(help="words, inside, watched or written.")],
+    model: Annotated[Path, typer.Argument(help="Folder of the model.")],
+    out: Annotated[Path, typer.Argument(help="Folder for the answers; started again, it goes on.")],
+) -> None:
+    """Ask a part of the registered study of a real model."""
+    real_model.ask(part, model, out)
 
 
 @app.command("reproduce")
