@@ -107,10 +107,10 @@ def sweep(part: str, model: Path) -> vg.Sweep:
     return vg.Sweep(source, questions()[1], block_size=8, **asked)
 
 
-def ask(part: str, model: Path, out: Path, threads: int = 2) -> None:
+def ask(part: str, model: Path, out: Path, n_jobs: int = 2) -> None:
     """Ask a part into a folder of its own, and keep the answers as one table with its manifest."""
     asked, run = sweep(part, model), out / part
-    vg.run_sweep(asked, run, threads=threads, batch_tokens=1024)
+    vg.run_sweep(asked, run, n_jobs=n_jobs, batch_tokens=1024)
     DATA.mkdir(exist_ok=True)
     answers = read_run(run).astype({"log_odds": "float32", "mass": "float32"})
     answers.to_parquet(DATA / f"{part}.parquet", index=False, compression="zstd")
