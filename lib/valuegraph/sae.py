@@ -10,7 +10,7 @@ decide, and all candidates and their ranks are part of the result.
 """
 
 import re
-from collections import namedtuple
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ import pandas as pd
 from huggingface_hub.errors import HTTPError
 
 from valuegraph.answers import NO_INTERVENTION, score_answers
+from valuegraph.downloads import PUBLIC_SAES, public_saes
 from valuegraph.effects import changes
 from valuegraph.interventions import Shift
 from valuegraph.organisms import ORGANISMS, organism_folder
@@ -27,13 +28,10 @@ from valuegraph.pushes import mean_norm, with_norm
 #: row at length 1. Rows need not be of length 1, so a coefficient says nothing without this.
 CONVENTIONS = ("raw row", "unit")
 
-
-PublicSAE = namedtuple("PublicSAE", "model layer gigabytes repository")
-_GEMMA = PublicSAE("gemma-2b-it", 12, 0.27, "jbloom/Gemma-2b-IT-Residual-Stream-SAEs")
-_LLAMA = PublicSAE("llama-3-8b-it", 25, 2.15, "Juliushanhanhan/llama-3-8b-it-res")
-#: The two autoencoders that Kang et al. (2025) steer with. That of Llama was trained on normalised
-#: activations: see `fold_activation_norm`.
-PUBLIC_SAES = {"gemma-2b-it-res-jb": _GEMMA, "llama-3-8b-it-res-jh": _LLAMA}
+#: How many activities are computed at a time (64 MB), and how many are handed out at once (1 GB).
+PIECE, WHOLE = 2**24, 2**28
+#: A mean change by fewer standard deviations of the value over the roles is hardly an effect.
+WEAK = 0.1
 
 
 def load_sae(source: str | Path, *, device: str = "cpu"):
@@ -42,40 +40,42 @@ def load_sae(source: str | Path, *, device: str = "cpu"):
     Parameters
     ----------
     source
-        A key of `PUBLIC_SAES`; an organism (``organism-human``, ``organism-alien``) for that of its
-        site; or a folder with ``cfg.json`` and ``sae_weights.safetensors``.
+        A ``source`` of `valuegraph.public_saes`; ``organism-human`` or ``organism-alien`` for that
+        of its site; or a folder with ``cfg.json`` and ``sae_weights.safetensors``.
     device
         Where to put it.
 
     Returns
     -------
     sae_lens.SAE
-        Its metadata hold ``source``. Activation norms are left as they are in the files.
+        Its metadata hold ``source``. Activation norms are left as they are in the files, except
+        where SAELens knows the factor and folds it in.
     """
     from sae_lens import SAE
 
-    folder = organism_folder(source) / "sae" if source in ORGANISMS else Path(source).expanduser()
+    name, folder = str(source), Path(source).expanduser()
+    folder = organism_folder(source) / "sae" if source in ORGANISMS else folder
     missing = [f for f in ("cfg.json", "sae_weights.safetensors") if not (folder / f).is_file()]
-    if source in PUBLIC_SAES:
-        public = PUBLIC_SAES[source]
-        hook = f"blocks.{public.layer}.hook_resid_post"
+    if name.partition("/")[0] in PUBLIC_SAES:
+        listed = public_saes().query("source == @name or release == @name")
+        if len(listed) != 1:
+            fault = f"{name} names {len(listed)} autoencoders of its release"
+            raise ValueError(f"{fault}; take one source of valuegraph.public_saes()")
         try:
-            sae = SAE.from_pretrained(source, hook, device=device)
+            sae = SAE.from_pretrained(*listed[["release", "sae_id"]].iloc[0], device=device)
         except (HTTPError, OSError) as error:
-            raise OSError(
-                f"{source} cannot be downloaded ({type(error).__name__}): check the network and "
-                f"HF_HUB_OFFLINE, or load the files of https://huggingface.co/{public.repository}"
-            ) from error
+            told = f"{name} cannot be downloaded ({type(error).__name__})"
+            raise OSError(f"{told}; check the network and HF_HUB_OFFLINE") from error
     elif missing:
+        fault = f"it lacks {missing[0]}" if folder.is_dir() else "there is no such folder"
         raise FileNotFoundError(
-            f"no autoencoder {str(source)!r}: {folder / missing[0]} is missing. There are "
-            f"{', '.join(PUBLIC_SAES)}, organism-human, organism-alien and folders of "
-            "sae.save_model; SAE.from_pretrained of SAELens loads others of the hub, and "
-            "difference_of_means makes directions without any"
+            f"no autoencoder {name!r}: {fault}, and only organism-human, organism-alien and the "
+            "sources of valuegraph.public_saes() go by name. Load a repository of the hub by "
+            f"sae_lens.SAE.from_pretrained({name!r}, FOLDER_IN_IT); that works here as well"
         )
     else:
         sae = SAE.load_from_disk(folder, device=device)
-    sae.cfg.metadata.source = str(source)
+    sae.cfg.metadata.source = name
     return sae.requires_grad_(False)
 
 
@@ -85,10 +85,12 @@ def hook_layer(sae) -> int:
     ``blocks.N.hook_resid_post`` is the output of layer N, ``blocks.N.hook_resid_pre`` that of
     layer N - 1.
     """
+    _require_usable(sae, normalised=True)
     hook = str(sae.cfg.metadata.hook_name)
     match = re.fullmatch(r"blocks\.(\d+)\.hook_resid_(post|pre)", hook)
-    if not match or hook == "blocks.0.hook_resid_pre":
-        raise ValueError(f"{sae_name(sae)} reads {hook}, not the output of a layer; pass layer=...")
+    if not match:
+        way = "if that is layer N, set sae.cfg.metadata.hook_name = 'blocks.N.hook_resid_post'"
+        raise ValueError(f"{sae_name(sae)} reads {hook!r}, which names no layer; {way}")
     return int(match[1]) - (match[2] == "pre")
 
 
@@ -128,9 +130,13 @@ def feature_shift(
     if not 0 <= feature < n or convention not in CONVENTIONS:
         raise ValueError(f"no feature {feature} of {n}, or {convention!r} in {CONVENTIONS}")
     row, name = _numpy(sae.W_dec[feature]), f"feature {feature} x {coefficient:g}"
-    if convention == "unit":
-        row, name = with_norm(row, 1.0), f"{name} unit"
-    own = layer is None or sae.cfg.metadata.hook_name == f"blocks.{layer}.hook_resid_post"
+    # Some top-k autoencoders decode as if their rows were of length 1.
+    if convention == "unit" or getattr(sae.cfg, "rescale_acts_by_decoder_norm", False):
+        row, name = with_norm(row, 1.0), name + (" unit" if convention == "unit" else "")
+    hook = str(sae.cfg.metadata.hook_name)
+    if hook == f"blocks.{layer}.hook_resid_pre":
+        raise ValueError(f"{hook} is the output of layer {layer - 1}; pass that, or no layer")
+    own = layer is None or (hook.startswith("blocks") and layer == hook_layer(sae))
     name += ("" if own else f", layer {layer}") + ("" if where == "site-end" else f", {where}")
     origin = {"sae": sae_name(sae), "feature": int(feature), "coefficient": float(coefficient)}
     origin |= {"convention": convention, "activation_norm": sae.cfg.metadata.activation_norm}
@@ -138,10 +144,17 @@ def feature_shift(
     return Shift(name, layer, coefficient * row, where, origin)
 
 
-def feature_activity(sae, states: np.ndarray) -> np.ndarray:
-    """Activations of all features, shape ``(n, d_sae)``, on states ``(n, width)`` of its layer."""
-    _require_usable(sae)
-    return _numpy(sae.encode(_tensor(sae, states)))
+def feature_activity(sae, states: np.ndarray, features=None) -> np.ndarray:
+    """Activations, shape ``(n, d_sae)`` or that of `features`, on states ``(n, width)``.
+
+    States are those of its layer. They are encoded a few at a time, and `candidate_pushes` keeps
+    sums alone: so a choice out of 262,144 features fits into memory.
+    """
+    if features is None and (n := len(states) * sae.cfg.d_sae) > WHOLE:
+        whole = f"the activity of {sae.cfg.d_sae:,} features on {len(states):,} states"
+        raise MemoryError(f"{whole} takes {4e-9 * n:.1f} GB; pass features=[...], or fewer states")
+    kept = slice(None) if features is None else list(features)
+    return np.concatenate([_numpy(active[:, kept]) for _, active in _pieces(sae, states)])
 
 
 def fold_activation_norm(sae, states: np.ndarray):
@@ -188,12 +201,11 @@ def describe_sae(sae, states: np.ndarray) -> dict[str, object]:
         states); ``alive`` (features that fire on at least one state); ``unexplained`` (share of the
         variance of the states that it misses); ``row_norm`` (mean length of the decoder's rows).
     """
-    x, fires = _tensor(sae, states), feature_activity(sae, states) > 0
-    missed = (x - sae.decode(sae.encode(x))).square().sum() / (x - x.mean(0)).square().sum()
+    rate, _, missed = _summary(sae, states)
     figures = {"name": sae_name(sae), "layer": hook_layer(sae), "width": int(sae.cfg.d_in)}
-    figures |= {"features": int(sae.cfg.d_sae), "l0": float(fires.sum(axis=1).mean())}
-    figures |= {"alive": int(fires.any(axis=0).sum()), "unexplained": float(missed.detach())}
-    return figures | {"row_norm": float(np.linalg.norm(_numpy(sae.W_dec), axis=1).mean())}
+    figures |= {"features": int(sae.cfg.d_sae), "l0": float(rate.sum())}
+    figures |= {"alive": int((rate > 0).sum()), "unexplained": missed}
+    return figures | {"row_norm": float(sae.W_dec.detach().norm(dim=1).mean())}
 
 
 def candidate_pushes(
@@ -230,8 +242,11 @@ def candidate_pushes(
     shifts : list of Shift
         The same pushes, to elicit answers under.
     """
-    activity = feature_activity(sae, states)
-    table = pd.DataFrame({"rate": (activity > 0).mean(axis=0), "activity": activity.mean(0, float)})
+    rate, activity, missed = _summary(sae, states)
+    if missed > 1:
+        fault = f"{sae_name(sae)} misses {missed:.0%} of the variance of these states"
+        warnings.warn(f"{fault}, more than their mean does; is it of this layer?", stacklevel=2)
+    table = pd.DataFrame({"rate": rate, "activity": activity})
     most = table["rate"].max()
     table = table[(table["rate"] >= min_rate) & (table["rate"] > 0)].rename_axis("feature")
     if table.empty:
@@ -300,6 +315,10 @@ def choose_features(
     table[["effect", "size", "specificity", "score"]] = figures
     table["rank"] = (-table["score"]).groupby(table["value"]).rank(method="first").astype(int)
     axis = "the value's own axis" if expected is None else "what was expected of the value"
+    weak = ", ".join(np.array(values)[np.abs(sizes).max(axis=0) < WEAK])
+    if weak:
+        told = f"no candidate moves {weak} by {WEAK:g} standard deviations: its ranks are noise"
+        warnings.warn(told, stacklevel=2)
     table.attrs["rule"] = (
         f"{candidates.attrs.get('rule', '')} For each value they are ranked by its mean change, in "
         "standard deviations over the train roles, times the cosine between all changes, in that "
@@ -332,18 +351,35 @@ def require_unseen(used: pd.DataFrame, judging: pd.DataFrame) -> None:
             raise ValueError(f"{first}; judge on others (split_{column}s)")
 
 
-def _require_usable(sae) -> None:
+def _require_usable(sae, *, normalised=False) -> None:
     """Refuse an autoencoder whose activity and rows are not in the units of the residual stream."""
     hook, how = str(sae.cfg.metadata.hook_name), sae.cfg.normalize_activations
-    if "mlp" in hook or "attn" in hook:
-        fault = f"reads {hook}; take one of hook_resid_post or hook_resid_pre"
+    if re.search(r"mlp|attn|norm|embed|\.ln|hook_(?!resid_p)|blocks\.0\.hook_resid_pre", hook):
+        fault = f"reads {hook}, not the output of a layer; take one of blocks.N.hook_resid_post"
+    elif how == "none" or normalised:
+        return
     elif how == "expected_average_only_in":
         fault = "was trained on normalised states; call fold_activation_norm(sae, states) first"
-    elif how != "none":
-        fault = f"normalises each state by itself ({how}), so its rows have no length; take another"
     else:
-        return
+        fault = f"normalises each state by itself ({how}), so its rows have no length; take another"
     raise ValueError(f"{sae_name(sae)} {fault}")
+
+
+def _pieces(sae, states: np.ndarray):
+    """Yield states, a few at a time, with the activity of all features on them."""
+    _require_usable(sae)
+    for some in _tensor(sae, states).split(max(1, PIECE // sae.cfg.d_sae)):
+        yield some, sae.encode(some).detach()
+
+
+def _summary(sae, states: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+    """How often features fire, their mean activity, and the share of the variance missed."""
+    fires, total, missed = 0, 0, 0.0
+    for some, active in _pieces(sae, states):
+        missed += float((some - sae.decode(active)).detach().square().sum())
+        fires, total = fires + _numpy((active > 0).sum(0)), total + _numpy(active).sum(0, float)
+    x = _tensor(sae, states)
+    return fires / len(x), total / len(x), missed / float((x - x.mean(0)).square().sum())
 
 
 def _tensor(sae, states: np.ndarray):
