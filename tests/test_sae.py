@@ -78,7 +78,7 @@ def test_what_is_no_autoencoder_is_refused_with_what_works(tmp_path):
         with pytest.raises(FileNotFoundError, match="organism-human.*SAE.from_pretrained") as told:
             load_sae(source)
         assert f"no autoencoder {source!r}" in str(told.value)
-    with pytest.raises(FileNotFoundError, match="it lacks cfg.json"):
+    with pytest.raises(FileNotFoundError, match="nor a folder with cfg.json"):
         load_sae(tmp_path)
 
 
@@ -144,7 +144,7 @@ def test_without_network_the_error_tells_what_to_do(monkeypatch, tmp_path):
 
     monkeypatch.setattr(hub, "HF_HUB_OFFLINE", True)
     monkeypatch.setattr(hub, "HF_HUB_CACHE", str(tmp_path))
-    with pytest.raises(OSError, match=r"gemma-2b-it-res-jb cannot be downloaded .*HF_HUB_OFFLINE"):
+    with pytest.raises(OSError, match=r"gemma-2b-it-res-jb cannot be downloaded; .*HF_HUB_OFFLINE"):
         load_sae("gemma-2b-it-res-jb")
 
 
@@ -236,7 +236,7 @@ def test_states_are_encoded_in_pieces_with_the_same_result(sae, states, monkeypa
 
 def test_too_much_activity_is_refused_but_not_that_of_some_features(sae, states, monkeypatch):
     monkeypatch.setattr(valuegraph.sae, "WHOLE", 50 * 4 - 1)
-    with pytest.raises(MemoryError, match="4 features on 50 states takes .*features="):
+    with pytest.raises(MemoryError, match="GB; pass features="):
         feature_activity(sae, states)
     assert feature_activity(sae, states, [2]).shape == (50, 1)
 

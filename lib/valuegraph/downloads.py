@@ -14,11 +14,10 @@ import pooch
 
 #: Releases of SAELens that read the residual stream of instruct models of up to 9 B. Kang et al.
 #: (2025) steer with the first two.
-PUBLIC_SAES = (
-    "gemma-2b-it-res-jb llama-3-8b-it-res-jh gemma-scope-2-270m-it-res gemma-scope-2-1b-it-res "
-    "gemma-scope-2-4b-it-res gemma-scope-9b-it-res-canonical llama-3.1-8b-instruct-andyrdt "
-    "goodfire-llama-3.1-8b-instruct qwen2.5-7b-instruct-andyrdt llama_scope_r1_distill"
-).split()
+PUBLIC_SAES = """gemma-2b-it-res-jb llama-3-8b-it-res-jh gemma-scope-2-270m-it-res
+gemma-scope-2-1b-it-res gemma-scope-2-4b-it-res gemma-scope-9b-it-res-canonical
+llama-3.1-8b-instruct-andyrdt goodfire-llama-3.1-8b-instruct qwen2.5-7b-instruct-andyrdt
+llama_scope_r1_distill""".split()
 
 FOLDER_VARIABLE = "VALUEGRAPH_DATA"
 

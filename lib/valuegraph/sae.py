@@ -57,21 +57,19 @@ def load_sae(source: str | Path, *, device: str = "cpu"):
     folder = organism_folder(source) / "sae" if source in ORGANISMS else folder
     missing = [f for f in ("cfg.json", "sae_weights.safetensors") if not (folder / f).is_file()]
     if name.partition("/")[0] in PUBLIC_SAES:
-        listed = public_saes().query("source == @name or release == @name")
-        if len(listed) != 1:
-            fault = f"{name} names {len(listed)} autoencoders of its release"
-            raise ValueError(f"{fault}; take one source of valuegraph.public_saes()")
+        if len(listed := public_saes().query("source == @name or release == @name")) != 1:
+            way = "take one source of valuegraph.public_saes()"
+            raise ValueError(f"{name} names {len(listed)} autoencoders of its release; {way}")
         try:
             sae = SAE.from_pretrained(*listed[["release", "sae_id"]].iloc[0], device=device)
         except (HTTPError, OSError) as error:
-            told = f"{name} cannot be downloaded ({type(error).__name__})"
-            raise OSError(f"{told}; check the network and HF_HUB_OFFLINE") from error
+            way = f"check the network and HF_HUB_OFFLINE ({type(error).__name__})"
+            raise OSError(f"{name} cannot be downloaded; {way}") from error
     elif missing:
-        fault = f"it lacks {missing[0]}" if folder.is_dir() else "there is no such folder"
         raise FileNotFoundError(
-            f"no autoencoder {name!r}: {fault}, and only organism-human, organism-alien and the "
-            "sources of valuegraph.public_saes() go by name. Load a repository of the hub by "
-            f"sae_lens.SAE.from_pretrained({name!r}, FOLDER_IN_IT); that works here as well"
+            f"no autoencoder {name!r}: it is neither organism-human, organism-alien or a source of "
+            f"valuegraph.public_saes(), nor a folder with {missing[0]}. Load a repository of the "
+            f"hub by sae_lens.SAE.from_pretrained({name!r}, FOLDER_IN_IT), which works here as well"
         )
     else:
         sae = SAE.load_from_disk(folder, device=device)
@@ -87,8 +85,7 @@ def hook_layer(sae) -> int:
     """
     _require_usable(sae, normalised=True)
     hook = str(sae.cfg.metadata.hook_name)
-    match = re.fullmatch(r"blocks\.(\d+)\.hook_resid_(post|pre)", hook)
-    if not match:
+    if not (match := re.fullmatch(r"blocks\.(\d+)\.hook_resid_(post|pre)", hook)):
         way = "if that is layer N, set sae.cfg.metadata.hook_name = 'blocks.N.hook_resid_post'"
         raise ValueError(f"{sae_name(sae)} reads {hook!r}, which names no layer; {way}")
     return int(match[1]) - (match[2] == "pre")
@@ -126,8 +123,7 @@ def feature_shift(
         Named after feature and coefficient, and after all that is not the default.
     """
     _require_usable(sae)
-    n = sae.cfg.d_sae
-    if not 0 <= feature < n or convention not in CONVENTIONS:
+    if feature not in range(n := sae.cfg.d_sae) or convention not in CONVENTIONS:
         raise ValueError(f"no feature {feature} of {n}, or {convention!r} in {CONVENTIONS}")
     row, name = _numpy(sae.W_dec[feature]), f"feature {feature} x {coefficient:g}"
     # Some top-k autoencoders decode as if their rows were of length 1.
@@ -151,8 +147,9 @@ def feature_activity(sae, states: np.ndarray, features=None) -> np.ndarray:
     sums alone: so a choice out of 262,144 features fits into memory.
     """
     if features is None and (n := len(states) * sae.cfg.d_sae) > WHOLE:
-        whole = f"the activity of {sae.cfg.d_sae:,} features on {len(states):,} states"
-        raise MemoryError(f"{whole} takes {4e-9 * n:.1f} GB; pass features=[...], or fewer states")
+        raise MemoryError(
+            f"all activity is {4e-9 * n:.1f} GB; pass features=[...], or fewer states"
+        )
     kept = slice(None) if features is None else list(features)
     return np.concatenate([_numpy(active[:, kept]) for _, active in _pieces(sae, states)])
 
@@ -247,23 +244,21 @@ def candidate_pushes(
         fault = f"{sae_name(sae)} misses {missed:.0%} of the variance of these states"
         warnings.warn(f"{fault}, more than their mean does; is it of this layer?", stacklevel=2)
     table = pd.DataFrame({"rate": rate, "activity": activity})
-    most = table["rate"].max()
     table = table[(table["rate"] >= min_rate) & (table["rate"] > 0)].rename_axis("feature")
     if table.empty:
-        raise ValueError(f"no feature fires on {min_rate:.0%} of the states, but one on {most:.0%}")
+        raise ValueError(
+            f"no feature fires on {min_rate:.0%} of the states, but one on {rate.max():.0%}"
+        )
     table = table.nlargest(n_candidates, "activity").reset_index()
     table.insert(1, "activity_rank", table.index + 1)
-    rule = (
-        f"Of the features that fire on at least {min_rate:.0%} of the train roles, the "
-        f"{len(table)} most active are pushed up and down by {strength:g} times their typical "
-        "activity."
-    )
+    rule = f"Of the features that fire on at least {min_rate:.0%} of the train roles, the "
+    rule += f"{len(table)} most active are pushed up and down by {strength:g} times their typical "
     table = table.merge(pd.DataFrame({"sign": [1, -1]}), how="cross")
     table["coefficient"] = table["sign"] * strength * (table["activity"] / table["rate"])
     pushes = zip(table["feature"], table["coefficient"], strict=True)
     shifts = [feature_shift(sae, f, coefficient=c, **place) for f, c in pushes]
     table.insert(0, "intervention", [shift.name for shift in shifts])
-    table.attrs["rule"] = rule
+    table.attrs["rule"] = f"{rule}activity."
     return table, shifts
 
 
@@ -315,8 +310,7 @@ def choose_features(
     table[["effect", "size", "specificity", "score"]] = figures
     table["rank"] = (-table["score"]).groupby(table["value"]).rank(method="first").astype(int)
     axis = "the value's own axis" if expected is None else "what was expected of the value"
-    weak = ", ".join(np.array(values)[np.abs(sizes).max(axis=0) < WEAK])
-    if weak:
+    if weak := ", ".join(np.array(values)[np.abs(sizes).max(axis=0) < WEAK]):
         told = f"no candidate moves {weak} by {WEAK:g} standard deviations: its ranks are noise"
         warnings.warn(told, stacklevel=2)
     table.attrs["rule"] = (
@@ -345,8 +339,7 @@ def require_unseen(used: pd.DataFrame, judging: pd.DataFrame) -> None:
         Answers of which the first were used in choosing.
     """
     for column in ("role", "item"):
-        both = sorted(set(judging[column]) & set(used[column]))
-        if both:
+        if both := sorted(set(judging[column]) & set(used[column])):
             first = f"{len(both)} {column}s were used in choosing, first {both[0]!r}"
             raise ValueError(f"{first}; judge on others (split_{column}s)")
 
