@@ -367,7 +367,7 @@ def _pieces(sae, states: np.ndarray):
 
 def _summary(sae, states: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
     """How often features fire, their mean activity, and the share of the variance missed."""
-    fires, total, missed = 0, 0, 0.0
+    fires, total, missed = np.zeros(sae.cfg.d_sae), 0, 0.0
     for some, active in _pieces(sae, states):
         missed += float((some - sae.decode(active)).detach().square().sum())
         fires, total = fires + _numpy((active > 0).sum(0)), total + _numpy(active).sum(0, float)
