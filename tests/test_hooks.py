@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from valuegraph.elicitation import elicit
 from valuegraph.encoding import pad_left
 from valuegraph.hooks import (
     RowShifts,
@@ -19,6 +20,8 @@ from valuegraph.hooks import (
 )
 from valuegraph.interventions import PLACES, Combination, Sentence, Shift
 from valuegraph.models import Respondent, load_model
+from valuegraph.roles import sample_roles
+from valuegraph.sae import feature_shift, load_sae
 
 IDS = torch.tensor([[2, 11, 12, 13, 14], [2, 21, 22, 23, 24], [2, 31, 32, 33, 34]])
 TEXTS = pad_left([[2, 11, 12, 13, 14], [2, 21, 22], [2, 31, 32, 33]], torch.device("cpu"))
@@ -223,6 +226,16 @@ def test_an_exported_model_answers_as_under_the_hook(exportable, tmp_path, layer
         assert again.tokenizer.chat_template == exportable.tokenizer.chat_template
     assert torch.equal(logits(model), before)
     assert all(torch.equal(w, weights[k]) for k, w in model.state_dict().items())
+
+
+def test_an_exported_organism_is_asked_as_the_shifted_one(human, few_items, bank, tmp_path):
+    roles = sample_roles(bank, 2, seed=0)
+    push = feature_shift(load_sae("organism-human"), 47, coefficient=-2, where="everywhere")
+    export_steered(human, push, tmp_path)
+    before, under = (elicit(human, few_items, roles, interventions=[i]) for i in (None, push))
+    again = elicit(load_model(tmp_path), few_items, roles)
+    assert np.allclose(again["log_odds"], under["log_odds"], atol=1e-4)
+    assert (under["log_odds"] - before["log_odds"]).abs().max() > 0.1
 
 
 def test_what_generates_goes_along(llama, tmp_path):
