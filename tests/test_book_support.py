@@ -316,7 +316,8 @@ def test_without_a_gpu_nothing_is_fetched_and_the_reason_is_given(machine):
     assert text.startswith("gemma-2b-it does not answer here.\nThis machine has no CUDA GPU")
     assert text.endswith("Every figure below is of organism-human.")
     insisted = respondent_or_organism("gemma-2b-it", insist=True)
-    assert loaded[1:] == [ModelSource("gemma-2b-it")] and insisted.sae == "gemma-2b-it-res-jb"
+    assert loaded[1:] == [ModelSource("gemma-2b-it")]
+    assert insisted.sae == "gemma-2b-it-res-jb/blocks.12.hook_resid_post"
     alien = respondent_or_organism("organism-alien")
     assert alien.reason == "" and str(alien).startswith("organism-alien: ")
     assert respondent_or_organism("owner/model", insist=True).sae is None

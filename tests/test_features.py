@@ -78,6 +78,12 @@ def test_rank_is_by_size_times_specificity():
     assert "the value's own axis" in table.attrs["rule"]
 
 
+def test_effects_too_small_to_rank_are_called_so():
+    with pytest.warns(UserWarning, match=r"no candidate moves CO by 0\.1 standard deviations"):
+        table = pushed([[0.3, 0.002], [-0.4, -0.19]])  # CO varies by 2 over the roles
+    assert table.query("value == 'CO'")["size"].abs().max() < 0.1
+
+
 def test_what_is_expected_to_follow_is_no_fault():
     effects = [[2, 0], [2, 4], [-2, 8]]
     expected = pd.DataFrame([[1, 0], [2, 1]], ["CO", "SE"], ["CO", "SE"])

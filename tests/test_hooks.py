@@ -6,17 +6,22 @@ import numpy as np
 import pytest
 import torch
 
+from valuegraph.elicitation import elicit
 from valuegraph.encoding import pad_left
 from valuegraph.hooks import (
     RowShifts,
     decoder_layer,
+    export_steered,
     recorded,
     resumed_after,
     shifted,
     stopped_after,
     tokens_of_places,
 )
-from valuegraph.interventions import PLACES, Shift
+from valuegraph.interventions import PLACES, Combination, Sentence, Shift
+from valuegraph.models import Respondent, load_model
+from valuegraph.roles import sample_roles
+from valuegraph.sae import feature_shift, load_sae
 
 IDS = torch.tensor([[2, 11, 12, 13, 14], [2, 21, 22, 23, 24], [2, 31, 32, 33, 34]])
 TEXTS = pad_left([[2, 11, 12, 13, 14], [2, 21, 22], [2, 31, 32, 33]], torch.device("cpu"))
@@ -164,3 +169,126 @@ def test_each_row_moves_by_its_own_shifts_at_its_own_tokens(organism, where):
     assert torch.equal(after[2][0], before[2][0])
     with shifts.acting(model, {}):  # a place that is not there is not shifted
         assert torch.equal(states(model, TEXTS.ids, **options)[1], before[1])
+
+
+@torch.no_grad()
+def logits(model) -> torch.Tensor:
+    return model(TEXTS.ids, attention_mask=TEXTS.mask.long()).logits[TEXTS.mask]
+
+
+def uneven(respondent, **sizes) -> Respondent:
+    """The same kind of respondent with weights that differ in every norm and bias as well."""
+    config = type(respondent.model.config)(**respondent.model.config.to_dict() | sizes)
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        model = type(respondent.model)(config).eval()
+        for name, weight in model.named_parameters():
+            if name.endswith(("norm.weight", "bias")):
+                weight.data += 0.3 * torch.randn_like(weight)
+    return Respondent(respondent.name, model, respondent.tokenizer)
+
+
+@pytest.fixture(
+    params=[
+        "organism",
+        "llama",
+        "llama, biases",
+        "gemma",
+        "qwen2",
+        "qwen2, tied",
+        "qwen3",
+        "mistral",
+    ]
+)
+def exportable(request, relative):
+    """Respondents whose weights, and a bias, another architecture holds."""
+    name, _, special = request.param.partition(", ")
+    own = ("organism", "llama", "gemma")
+    sizes = {"biases": {"attention_bias": True, "mlp_bias": True}, "tied": {}}.get(special, {})
+    sizes |= {"tie_word_embeddings": True} if special == "tied" else {}
+    return uneven(request.getfixturevalue(name) if name in own else relative(name), **sizes)
+
+
+@pytest.mark.parametrize("layer", [1, 2])
+def test_an_exported_model_answers_as_under_the_hook(exportable, tmp_path, layer):
+    model, width = exportable.model, exportable.width
+    before, weights = logits(model), {k: w.clone() for k, w in model.state_dict().items()}
+    shift = Shift("push", layer, 3 * vectors(model)[0].numpy(), "everywhere")
+    two = Combination("two", [shift, Shift("first", 0, np.ones(width), "everywhere")])
+    for k, one in enumerate([shift, shift * 0.0, two]):
+        export_steered(exportable, one, tmp_path / str(k))
+        again = load_model(tmp_path / str(k))  # by AutoModelForCausalLM, without code of its own
+        with RowShifts([one.shifts] * 3, model.device).acting(model, {"everywhere": TEXTS.mask}):
+            hooked = logits(model)
+        assert torch.allclose(logits(again.model), hooked, atol=1e-5, rtol=1e-5)
+        assert (hooked - before).abs().max() > 0.1 or one.name == "push x 0"
+        assert again.model.dtype == model.dtype
+        assert again.tokenizer.chat_template == exportable.tokenizer.chat_template
+    assert torch.equal(logits(model), before)
+    assert all(torch.equal(w, weights[k]) for k, w in model.state_dict().items())
+
+
+def test_an_exported_organism_is_asked_as_the_shifted_one(human, few_items, bank, tmp_path):
+    roles = sample_roles(bank, 2, seed=0)
+    push = feature_shift(load_sae("organism-human"), 47, coefficient=-2, where="everywhere")
+    export_steered(human, push, tmp_path)
+    before, under = (elicit(human, few_items, roles, interventions=[i]) for i in (None, push))
+    again = elicit(load_model(tmp_path), few_items, roles)
+    assert np.allclose(again["log_odds"], under["log_odds"], atol=1e-4)
+    assert (under["log_odds"] - before["log_odds"]).abs().max() > 0.1
+
+
+def test_what_generates_goes_along(llama, tmp_path):
+    own = uneven(llama)
+    own.model.generation_config.eos_token_id = [5, 7]
+    export_steered(own, Shift("push", 1, np.ones(own.width), "everywhere"), tmp_path)
+    assert load_model(tmp_path).model.generation_config.eos_token_id == [5, 7]
+
+
+@pytest.mark.parametrize("where", [place for place in PLACES if place != "everywhere"])
+def test_what_acts_on_some_tokens_is_not_exported(llama, tmp_path, where):
+    shift = Shift("push", 1, np.ones(llama.width), where)
+    with pytest.raises(ValueError, match="'push' is no bias; shift 'everywhere', or use"):
+        export_steered(llama, shift, tmp_path / "model")
+    assert not (tmp_path / "model").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("gemma2", r"\(gemma2, .*Gemma 2 and 3 norm what their MLPs add"),
+        ("mistral-sliding", r"\(mistral, sliding window: 32\) cannot"),
+    ],
+)
+def test_what_no_architecture_holds_is_not_exported(relative, tmp_path, name, reason):
+    shift = Shift("push", 1, np.ones(32), "everywhere")
+    with pytest.raises(ValueError, match=reason):
+        export_steered(relative(name), shift, tmp_path)
+
+
+def test_what_is_no_shift_of_the_model_is_not_exported(llama, tmp_path):
+    with pytest.raises(ValueError, match="'told' is no bias"):
+        export_steered(llama, Sentence("told", "You are kind."), tmp_path)
+    with pytest.raises(ValueError, match="layer 3 does not exist"):
+        export_steered(llama, Shift("push", 3, np.ones(llama.width), "everywhere"), tmp_path)
+
+
+def test_gemma_in_half_precision_is_written_in_single(gemma, tmp_path):
+    """The weights of its norms plus 1 would be rounded in half precision."""
+    half = Respondent("half", uneven(gemma).model.bfloat16(), gemma.tokenizer)
+    shift = Shift("push", 1, vectors(half.model)[0].numpy(), "everywhere")
+    export_steered(half, shift, tmp_path)
+    assert '"dtype": "float32"' in (tmp_path / "config.json").read_text()
+    model = uneven(gemma).model
+    model.load_state_dict(half.model.state_dict())  # as they were rounded
+    with RowShifts([[shift]] * 3, model.device).acting(model, {"everywhere": TEXTS.mask}):
+        assert torch.allclose(logits(load_model(tmp_path).model), logits(model), atol=1e-5)
+
+
+def test_a_model_in_half_precision_keeps_it(llama, tmp_path):
+    own = uneven(llama)
+    half = Respondent("half", own.model.bfloat16(), own.tokenizer)
+    export_steered(half, Shift("push", 1, np.ones(own.width), "everywhere"), tmp_path)
+    again = load_model(tmp_path, dtype="bfloat16").model
+    stored = [(tmp_path / "config.json").read_text(), again.model.layers[1].mlp.down_proj.bias]
+    assert '"dtype": "bfloat16"' in stored[0] and torch.equal(stored[1], torch.ones_like(stored[1]))

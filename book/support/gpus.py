@@ -16,7 +16,6 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from valuegraph.forward import LEAST_TOKENS, tokens_in
 from valuegraph.model_files import find_files
 from valuegraph.models import read_config
-from valuegraph.sae import PUBLIC_SAES
 
 # Sizes of the gated models, as their makers published them: known without asking the hub.
 _SIZES = ("vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers")
@@ -25,6 +24,8 @@ _PUBLISHED = {
     "gemma-2b-it": ("gemma", (256_000, 2048, 16_384, 18, 8, 1, 256)),
     "llama-3-8b-it": ("llama", (128_256, 4096, 14_336, 32, 32, 8, 128)),
 }
+# Gigabytes of the autoencoders that Kang et al. (2025) steer them with, in float32.
+_SAE_GB = {"gemma-2b-it": 0.27, "llama-3-8b-it": 2.15}
 #: What `quantize` of `valuegraph.load_model` is called in tables.
 PRECISIONS = {None: "16 bits", "8bit": "8 bits", "4bit": "4 bits"}
 
@@ -105,12 +106,11 @@ def gpu_table(
     Index ``(model, precision)``; ``weights_gb``, ``sae_gb`` (of the public autoencoder, in the
     machine's own memory) and, by the name of each GPU, the tokens of a batch, 0 if none fits.
     """
-    saes = {public.model: public.gigabytes for public in PUBLIC_SAES.values()}
     rows = {}
     for name in models:
         config = config_of(name)
         for quantize, precision in PRECISIONS.items():
             gigabytes = {"weights_gb": weight_bytes(config, quantize) / 1e9}
             tokens = {gpu.name: batch_tokens(config, gpu.memory, quantize) for gpu in gpus}
-            rows[name, precision] = gigabytes | {"sae_gb": saes.get(name, float("nan"))} | tokens
+            rows[name, precision] = gigabytes | {"sae_gb": _SAE_GB.get(name, float("nan"))} | tokens
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis(["model", "precision"])

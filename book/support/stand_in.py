@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 from book_support.gpus import config_of, fitting, this_gpu
 
+from valuegraph.downloads import public_saes
 from valuegraph.models import Respondent
 from valuegraph.organisms import ORGANISMS
 from valuegraph.runs import ModelSource
-from valuegraph.sae import PUBLIC_SAES
 
 
 class Answerer(NamedTuple):
@@ -34,9 +34,14 @@ class Answerer(NamedTuple):
 
     @property
     def sae(self) -> str | None:
-        """What `valuegraph.load_sae` calls its sparse autoencoder; None without."""
-        names = {public.model: name for name, public in PUBLIC_SAES.items()}
-        return self.name if self.is_organism else names.get(self.name)
+        """What `valuegraph.load_sae` calls its sparse autoencoder; None without.
+
+        Of many that are public, it is the one in the middle of their list by layer.
+        """
+        if self.is_organism:
+            return self.name
+        there = public_saes(self.name).sort_values("layer", kind="stable")
+        return None if there.empty else there["source"].iloc[len(there) // 2]
 
     def __str__(self) -> str:
         facts = self.respondent.description

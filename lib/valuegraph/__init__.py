@@ -14,6 +14,7 @@ _HOMES = {
     "interventions": "Sentence Shift combine",
     "prompts": "PromptFormat",
     "models": "load_model",
+    "hooks": "export_steered",
     "elicitation": "elicit",
     "probing": "next_words read_texts states",
     "answers": "check_spread require_spread score_answers yes_bias",
@@ -30,7 +31,7 @@ _HOMES = {
     "pushes": "difference_of_means hard_prompts single_facts stances word_pushes",
     "acting": "acted_graph",
     "effects": "cosine costs effect_matrix effects_of",
-    "sae": "choose_features feature_activity feature_shift load_sae",
+    "sae": "choose_features feature_activity feature_shift load_sae public_saes",
     "plans": "check_plan plan",
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names.split()}

@@ -1,6 +1,7 @@
 """Public files of others, which stay out of this package: ValueBench, and answers on record.
 
-``data/downloads.txt`` lists them: name, SHA-256, address at a pinned commit.
+``data/downloads.txt`` lists them: name, SHA-256, address at a pinned commit. Sparse autoencoders
+are listed by SAELens, which also fetches them; what is said of them here comes from its list.
 """
 
 import os
@@ -8,7 +9,15 @@ from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
 
+import pandas as pd
 import pooch
+
+#: Releases of SAELens that read the residual stream of instruct models of up to 9 B. Kang et al.
+#: (2025) steer with the first two.
+PUBLIC_SAES = """gemma-2b-it-res-jb llama-3-8b-it-res-jh gemma-scope-2-270m-it-res
+gemma-scope-2-1b-it-res gemma-scope-2-4b-it-res gemma-scope-9b-it-res-canonical
+llama-3.1-8b-instruct-andyrdt goodfire-llama-3.1-8b-instruct qwen2.5-7b-instruct-andyrdt
+llama_scope_r1_distill""".split()
 
 FOLDER_VARIABLE = "VALUEGRAPH_DATA"
 
@@ -80,3 +89,42 @@ def missing(names: Iterable[str]) -> dict[str, str]:
         except DataUnavailable as error:
             reasons[name] = str(error)
     return reasons
+
+
+def public_saes(model: str | Path | None = None) -> pd.DataFrame:
+    """List public sparse autoencoders, of one model or of all that `PUBLIC_SAES` are about.
+
+    Parameters
+    ----------
+    model
+        Name or folder of a model, such as ``"google/gemma-3-1b-it"``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row each: ``source`` (what `valuegraph.load_sae` takes), ``release``, ``sae_id``,
+        ``model``, ``neuronpedia`` (its page there), ``layer`` (whose output it reads), ``hook`` and
+        ``width`` (number of features, such as ``"16k"``). Width and page are missing where SAELens
+        does not tell. A ``sae_id`` on ``_seed_1`` is a twin, trained alike from another seed: a
+        feature ``f`` with a ``torch.cosine_similarity(twin.W_dec, sae.W_dec[[f]]).max()`` far below
+        1 hangs on the seed.
+    """
+    from sae_lens.loading.pretrained_saes_directory import get_pretrained_saes_directory
+
+    rows = [
+        (f"{release}/{sae_id}", release, sae_id, listed.model, listed.neuronpedia_id[sae_id])
+        for release, listed in get_pretrained_saes_directory().items()
+        for sae_id in (listed.saes_map if release in PUBLIC_SAES else ())
+    ]
+    table = pd.DataFrame(rows, columns=["source", "release", "sae_id", "model", "neuronpedia"])
+    layer = table["sae_id"].str.extract(r"^(?:.*?layer_|blocks\.|l)(\d+)")[0]
+    names = table["sae_id"] + "/" + table["neuronpedia"].fillna("")
+    table["layer"], table["hook"] = layer.astype(int), "blocks." + layer + ".hook_resid_post"
+    table["width"] = names.str.extract(r"(?:width_|-)(\d+[km])(?:_|/|$)")[0]
+    own = table["model"].map(_bare) == _bare(model or "")
+    return table if model is None else table[own].reset_index(drop=True)
+
+
+def _bare(model: str | Path) -> str:
+    """Name of a model without its owner, however its makers spell it."""
+    return Path(model).name.lower().removeprefix("meta-").replace("-instruct", "-it")

@@ -8,24 +8,27 @@ last as long as their ``with`` block, and can be nested::
     with recorded(model, 12) as states:            # states: one tensor for each forward pass
     with stopped_after(model, 12):                 # pass over the layers above; see `recorded`
     with resumed_after(model, 12, states):         # begin above the layer, with given states
+
+`export_steered` writes a model that is shifted without any of this, for others to run.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 
 import torch
+from transformers import AutoConfig, AutoModelForCausalLM
 
-from valuegraph.interventions import Shift
+from valuegraph.interventions import Intervention, Shift
+
+# The architecture that holds the weights of another as they are, and biases of its MLPs as well.
+_HOLDERS = dict.fromkeys(("llama", "mistral", "qwen2", "gemma"), "llama") | {"qwen3": "hy_v3"}
 
 
 def decoder_layer(model, layer: int) -> torch.nn.Module:
     """Return a layer of the model, counted from 0."""
-    layers = model.base_model.layers
-    if not 0 <= layer < len(layers):
-        raise ValueError(
-            f"layer {layer} does not exist; this model has layers 0 ... {len(layers) - 1}"
-        )
-    return layers[layer]
+    if layer not in range(n := len(model.base_model.layers)):
+        raise ValueError(f"layer {layer} does not exist; this model has layers 0 ... {n - 1}")
+    return model.base_model.layers[layer]
 
 
 @contextmanager
@@ -199,3 +202,55 @@ def tokens_of_places(mask: torch.Tensor, sites: Sequence[range] | None = None) -
         places["site"] = (start <= number) & (number < stop)
         places["site-end"] = places["site"] & (number == stop - 1)
     return places
+
+
+def export_steered(respondent, shift: Intervention, folder) -> None:
+    """Write a model that is always shifted, as a folder for plain ``AutoModelForCausalLM``.
+
+    A vector added after a layer at *all* tokens is a bias of the last linear map that writes there,
+    ``mlp.down_proj``. The other weights stay what they are, in an architecture that has this bias:
+    Llama's for Llama, Mistral, Qwen2 and Gemma; Hunyuan's third (``hy_v3``), all layers dense, for
+    Qwen3. Logits are those under the hook, up to rounding; Gemma is written in float32.
+
+    Parameters
+    ----------
+    respondent : Respondent
+        Whom to write, with the tokenizer. Gemma 2 and 3 norm what an MLP adds, and attention that
+        slides over a window needs architectures without such a bias: they are refused.
+    shift
+        What acts ``"everywhere"``. A shift of the prompt or of its site is no bias: let it act
+        everywhere and measure its effects again, or use `valuegraph.elicit` instead.
+    folder : str or Path
+        Where to write.
+
+    Examples
+    --------
+    With a benchmark (not run here): ``lm_eval --model hf --model_args pretrained=FOLDER``.
+    """
+    model, config = respondent.model, respondent.model.config.to_dict()
+    kind, window, state = config["model_type"], config.get("sliding_window"), model.state_dict()
+    if shift.text or any(one.where != "everywhere" for one in shift.shifts):
+        raise ValueError(f"{shift.name!r} is no bias; shift 'everywhere', or use valuegraph.elicit")
+    if kind not in _HOLDERS or window or "quantization_config" in config:
+        told = f"{respondent.name} ({kind}, sliding window: {window}) cannot hold the bias exactly"
+        way = f"take one of {', '.join(_HOLDERS)}, unquantised and without sliding window"
+        raise ValueError(f"{told}; {way} (Gemma 2 and 3 norm what their MLPs add)")
+    if kind == "gemma":  # it scales its embeddings, and counts the weights of norms from 1
+        state = {name: w.float() + name.endswith("norm.weight") for name, w in state.items()}
+        embedded, config["tie_word_embeddings"] = "model.embed_tokens.weight", False
+        state[embedded] = state[embedded] * respondent.width**0.5
+    config |= {"mlp_bias": True, "mlp_layer_types": ["dense"] * respondent.n_layers}
+    config["attention_bias"] = "model.layers.0.self_attn.q_proj.bias" in state
+    known = AutoConfig.for_model(_HOLDERS[kind]).to_dict().keys() & config.keys() - {"model_type"}
+    config = AutoConfig.for_model(_HOLDERS[kind], **{name: config[name] for name in known})
+    with torch.device("meta"):  # the weights are those of the model, not copied
+        steered = AutoModelForCausalLM.from_config(config)
+    new = {name: w.shape for name, w in steered.named_parameters() if name not in state}
+    state |= {name: state["model.norm.weight"].new_zeros(shape) for name, shape in new.items()}
+    steered.load_state_dict(state, assign=True)
+    for one in shift.shifts:
+        down = decoder_layer(steered, one.layer).mlp.down_proj
+        down.bias = torch.nn.Parameter(down.bias + torch.from_numpy(one.vector).to(down.bias))
+    steered.generation_config = model.generation_config
+    steered.save_pretrained(folder)
+    respondent.tokenizer.save_pretrained(folder)

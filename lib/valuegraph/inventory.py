@@ -69,8 +69,7 @@ class Inventory:
             if value not in values.index or key not in (1, -1):
                 has = f"item {item!r} has value {value!r} and key {key!r}"
                 raise ValueError(f"{where}: {has}; known are 1 and -1, {', '.join(self.codes)}.")
-        without = [code for code in self.codes if code not in set(items["value"])]
-        if without:
+        if without := [code for code in self.codes if code not in set(items["value"])]:
             raise ValueError(f"{where}: no item measures {', '.join(without)}; add some.")
         items["key"] = items["key"].astype(int)
 

@@ -22,8 +22,7 @@ _KINDS = ("agreed", "missing", "extra", "reversed", "undirected", "directed")
 
 def _aligned(truth: ValueGraph, guess: ValueGraph) -> tuple[np.ndarray, np.ndarray]:
     """Return the adjacencies of two graphs in the truth's order of values."""
-    odd = sorted(set(truth.values) ^ set(guess.values))
-    if odd:
+    if odd := sorted(set(truth.values) ^ set(guess.values)):
         raise ValueError(f"compare graphs over the same values; only one has {', '.join(odd)}")
     return truth.adjacency, guess.among(truth.values).adjacency
 

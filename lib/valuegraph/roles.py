@@ -178,8 +178,7 @@ def sample_roles(bank: RoleBank, n: int, *, seed: int, p_fact=0.8, max_neutral=2
         has_fact = rng.random(len(choices)) < p_fact
         picks = rng.integers(sizes)
         facts = [choices[k][picks[k]] for k in np.flatnonzero(has_fact)]
-        count = rng.integers(max_neutral + 1) or int(not facts)
-        if count:
+        if count := rng.integers(max_neutral + 1) or int(not facts):
             facts += [neutral[j] for j in rng.choice(len(neutral), size=count, replace=False)]
         facts = tuple(facts[j] for j in rng.permutation(len(facts)))
         repeats = repeats + 1 if facts in drawn else 0
@@ -202,8 +201,7 @@ def sample_personas(n: int, *, seed: int) -> list[Role]:
     tables.require_whole(n, 1, "n")
     text = "You are {} who works as {}. Your personality type is {}."
     jobs = tables.read_packaged_table("jobs.csv")["job"]
-    texts = [text.format(*who) for who in product(_GENDERS, jobs, _TYPES)]
-    if n > len(texts):
+    if n > len(texts := [text.format(*who) for who in product(_GENDERS, jobs, _TYPES)]):
         raise ValueError(f"n is {n}, but there are only {len(texts)} different personas.")
     order = tables.generator(seed).permutation(len(texts))[:n]  # begins alike for any n
     return [Role(f"persona{seed}-{i:04d}", texts[j]) for i, j in enumerate(order)]

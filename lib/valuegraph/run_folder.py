@@ -151,8 +151,7 @@ def read_block(folder: Path, asked: dict[str, Any], number: int) -> pd.DataFrame
 
 def read_manifest(folder: Path) -> dict[str, Any]:
     """Read the manifest of a run: ``asked``, ``computed``, ``versions`` and ``date``."""
-    path = folder / MANIFEST
-    if not path.is_file():
+    if not (path := folder / MANIFEST).is_file():
         raise FileNotFoundError(f"{folder} holds no run: {path} is missing")
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))

@@ -10,7 +10,7 @@ decide, and all candidates and their ranks are part of the result.
 """
 
 import re
-from collections import namedtuple
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ import pandas as pd
 from huggingface_hub.errors import HTTPError
 
 from valuegraph.answers import NO_INTERVENTION, score_answers
+from valuegraph.downloads import PUBLIC_SAES, public_saes
 from valuegraph.effects import changes
 from valuegraph.interventions import Shift
 from valuegraph.organisms import ORGANISMS, organism_folder
@@ -27,13 +28,10 @@ from valuegraph.pushes import mean_norm, with_norm
 #: row at length 1. Rows need not be of length 1, so a coefficient says nothing without this.
 CONVENTIONS = ("raw row", "unit")
 
-
-PublicSAE = namedtuple("PublicSAE", "model layer gigabytes repository")
-_GEMMA = PublicSAE("gemma-2b-it", 12, 0.27, "jbloom/Gemma-2b-IT-Residual-Stream-SAEs")
-_LLAMA = PublicSAE("llama-3-8b-it", 25, 2.15, "Juliushanhanhan/llama-3-8b-it-res")
-#: The two autoencoders that Kang et al. (2025) steer with. That of Llama was trained on normalised
-#: activations: see `fold_activation_norm`.
-PUBLIC_SAES = {"gemma-2b-it-res-jb": _GEMMA, "llama-3-8b-it-res-jh": _LLAMA}
+#: How many activities are computed at a time (64 MB), and how many are handed out at once (1 GB).
+PIECE, WHOLE = 2**24, 2**28
+#: A mean change by fewer standard deviations of the value over the roles is hardly an effect.
+WEAK = 0.1
 
 
 def load_sae(source: str | Path, *, device: str = "cpu"):
@@ -42,40 +40,40 @@ def load_sae(source: str | Path, *, device: str = "cpu"):
     Parameters
     ----------
     source
-        A key of `PUBLIC_SAES`; an organism (``organism-human``, ``organism-alien``) for that of its
-        site; or a folder with ``cfg.json`` and ``sae_weights.safetensors``.
+        A ``source`` of `valuegraph.public_saes`; ``organism-human`` or ``organism-alien`` for that
+        of its site; or a folder with ``cfg.json`` and ``sae_weights.safetensors``.
     device
         Where to put it.
 
     Returns
     -------
     sae_lens.SAE
-        Its metadata hold ``source``. Activation norms are left as they are in the files.
+        Its metadata hold ``source``. Activation norms are left as they are in the files, except
+        where SAELens knows the factor and folds it in.
     """
     from sae_lens import SAE
 
-    folder = organism_folder(source) / "sae" if source in ORGANISMS else Path(source).expanduser()
+    name, folder = str(source), Path(source).expanduser()
+    folder = organism_folder(source) / "sae" if source in ORGANISMS else folder
     missing = [f for f in ("cfg.json", "sae_weights.safetensors") if not (folder / f).is_file()]
-    if source in PUBLIC_SAES:
-        public = PUBLIC_SAES[source]
-        hook = f"blocks.{public.layer}.hook_resid_post"
+    if name.partition("/")[0] in PUBLIC_SAES:
+        if len(listed := public_saes().query("source == @name or release == @name")) != 1:
+            way = "take one source of valuegraph.public_saes()"
+            raise ValueError(f"{name} names {len(listed)} autoencoders of its release; {way}")
         try:
-            sae = SAE.from_pretrained(source, hook, device=device)
+            sae = SAE.from_pretrained(*listed[["release", "sae_id"]].iloc[0], device=device)
         except (HTTPError, OSError) as error:
-            raise OSError(
-                f"{source} cannot be downloaded ({type(error).__name__}): check the network and "
-                f"HF_HUB_OFFLINE, or load the files of https://huggingface.co/{public.repository}"
-            ) from error
+            way = f"check the network and HF_HUB_OFFLINE ({type(error).__name__})"
+            raise OSError(f"{name} cannot be downloaded; {way}") from error
     elif missing:
         raise FileNotFoundError(
-            f"no autoencoder {str(source)!r}: {folder / missing[0]} is missing. There are "
-            f"{', '.join(PUBLIC_SAES)}, organism-human, organism-alien and folders of "
-            "sae.save_model; SAE.from_pretrained of SAELens loads others of the hub, and "
-            "difference_of_means makes directions without any"
+            f"no autoencoder {name!r}: it is neither organism-human, organism-alien or a source of "
+            f"valuegraph.public_saes(), nor a folder with {missing[0]}. Load a repository of the "
+            f"hub by sae_lens.SAE.from_pretrained({name!r}, FOLDER_IN_IT), which works here as well"
         )
     else:
         sae = SAE.load_from_disk(folder, device=device)
-    sae.cfg.metadata.source = str(source)
+    sae.cfg.metadata.source = name
     return sae.requires_grad_(False)
 
 
@@ -85,10 +83,11 @@ def hook_layer(sae) -> int:
     ``blocks.N.hook_resid_post`` is the output of layer N, ``blocks.N.hook_resid_pre`` that of
     layer N - 1.
     """
+    _require_usable(sae, normalised=True)
     hook = str(sae.cfg.metadata.hook_name)
-    match = re.fullmatch(r"blocks\.(\d+)\.hook_resid_(post|pre)", hook)
-    if not match or hook == "blocks.0.hook_resid_pre":
-        raise ValueError(f"{sae_name(sae)} reads {hook}, not the output of a layer; pass layer=...")
+    if not (match := re.fullmatch(r"blocks\.(\d+)\.hook_resid_(post|pre)", hook)):
+        way = "if that is layer N, set sae.cfg.metadata.hook_name = 'blocks.N.hook_resid_post'"
+        raise ValueError(f"{sae_name(sae)} reads {hook!r}, which names no layer; {way}")
     return int(match[1]) - (match[2] == "pre")
 
 
@@ -124,13 +123,16 @@ def feature_shift(
         Named after feature and coefficient, and after all that is not the default.
     """
     _require_usable(sae)
-    n = sae.cfg.d_sae
-    if not 0 <= feature < n or convention not in CONVENTIONS:
+    if feature not in range(n := sae.cfg.d_sae) or convention not in CONVENTIONS:
         raise ValueError(f"no feature {feature} of {n}, or {convention!r} in {CONVENTIONS}")
     row, name = _numpy(sae.W_dec[feature]), f"feature {feature} x {coefficient:g}"
-    if convention == "unit":
-        row, name = with_norm(row, 1.0), f"{name} unit"
-    own = layer is None or sae.cfg.metadata.hook_name == f"blocks.{layer}.hook_resid_post"
+    # Some top-k autoencoders decode as if their rows were of length 1.
+    if convention == "unit" or getattr(sae.cfg, "rescale_acts_by_decoder_norm", False):
+        row, name = with_norm(row, 1.0), name + (" unit" if convention == "unit" else "")
+    hook = str(sae.cfg.metadata.hook_name)
+    if hook == f"blocks.{layer}.hook_resid_pre":
+        raise ValueError(f"{hook} is the output of layer {layer - 1}; pass that, or no layer")
+    own = layer is None or (hook.startswith("blocks") and layer == hook_layer(sae))
     name += ("" if own else f", layer {layer}") + ("" if where == "site-end" else f", {where}")
     origin = {"sae": sae_name(sae), "feature": int(feature), "coefficient": float(coefficient)}
     origin |= {"convention": convention, "activation_norm": sae.cfg.metadata.activation_norm}
@@ -138,10 +140,18 @@ def feature_shift(
     return Shift(name, layer, coefficient * row, where, origin)
 
 
-def feature_activity(sae, states: np.ndarray) -> np.ndarray:
-    """Activations of all features, shape ``(n, d_sae)``, on states ``(n, width)`` of its layer."""
-    _require_usable(sae)
-    return _numpy(sae.encode(_tensor(sae, states)))
+def feature_activity(sae, states: np.ndarray, features=None) -> np.ndarray:
+    """Activations, shape ``(n, d_sae)`` or that of `features`, on states ``(n, width)``.
+
+    States are those of its layer. They are encoded a few at a time, and `candidate_pushes` keeps
+    sums alone: so a choice out of 262,144 features fits into memory.
+    """
+    if features is None and (n := len(states) * sae.cfg.d_sae) > WHOLE:
+        raise MemoryError(
+            f"all activity is {4e-9 * n:.1f} GB; pass features=[...], or fewer states"
+        )
+    kept = slice(None) if features is None else list(features)
+    return np.concatenate([_numpy(active[:, kept]) for _, active in _pieces(sae, states)])
 
 
 def fold_activation_norm(sae, states: np.ndarray):
@@ -188,12 +198,11 @@ def describe_sae(sae, states: np.ndarray) -> dict[str, object]:
         states); ``alive`` (features that fire on at least one state); ``unexplained`` (share of the
         variance of the states that it misses); ``row_norm`` (mean length of the decoder's rows).
     """
-    x, fires = _tensor(sae, states), feature_activity(sae, states) > 0
-    missed = (x - sae.decode(sae.encode(x))).square().sum() / (x - x.mean(0)).square().sum()
+    rate, _, missed = _summary(sae, states)
     figures = {"name": sae_name(sae), "layer": hook_layer(sae), "width": int(sae.cfg.d_in)}
-    figures |= {"features": int(sae.cfg.d_sae), "l0": float(fires.sum(axis=1).mean())}
-    figures |= {"alive": int(fires.any(axis=0).sum()), "unexplained": float(missed.detach())}
-    return figures | {"row_norm": float(np.linalg.norm(_numpy(sae.W_dec), axis=1).mean())}
+    figures |= {"features": int(sae.cfg.d_sae), "l0": float(rate.sum())}
+    figures |= {"alive": int((rate > 0).sum()), "unexplained": missed}
+    return figures | {"row_norm": float(sae.W_dec.detach().norm(dim=1).mean())}
 
 
 def candidate_pushes(
@@ -230,25 +239,26 @@ def candidate_pushes(
     shifts : list of Shift
         The same pushes, to elicit answers under.
     """
-    activity = feature_activity(sae, states)
-    table = pd.DataFrame({"rate": (activity > 0).mean(axis=0), "activity": activity.mean(0, float)})
-    most = table["rate"].max()
+    rate, activity, missed = _summary(sae, states)
+    if missed > 1:
+        fault = f"{sae_name(sae)} misses {missed:.0%} of the variance of these states"
+        warnings.warn(f"{fault}, more than their mean does; is it of this layer?", stacklevel=2)
+    table = pd.DataFrame({"rate": rate, "activity": activity})
     table = table[(table["rate"] >= min_rate) & (table["rate"] > 0)].rename_axis("feature")
     if table.empty:
-        raise ValueError(f"no feature fires on {min_rate:.0%} of the states, but one on {most:.0%}")
+        raise ValueError(
+            f"no feature fires on {min_rate:.0%} of the states, but one on {rate.max():.0%}"
+        )
     table = table.nlargest(n_candidates, "activity").reset_index()
     table.insert(1, "activity_rank", table.index + 1)
-    rule = (
-        f"Of the features that fire on at least {min_rate:.0%} of the train roles, the "
-        f"{len(table)} most active are pushed up and down by {strength:g} times their typical "
-        "activity."
-    )
+    rule = f"Of the features that fire on at least {min_rate:.0%} of the train roles, the "
+    rule += f"{len(table)} most active are pushed up and down by {strength:g} times their typical "
     table = table.merge(pd.DataFrame({"sign": [1, -1]}), how="cross")
     table["coefficient"] = table["sign"] * strength * (table["activity"] / table["rate"])
     pushes = zip(table["feature"], table["coefficient"], strict=True)
     shifts = [feature_shift(sae, f, coefficient=c, **place) for f, c in pushes]
     table.insert(0, "intervention", [shift.name for shift in shifts])
-    table.attrs["rule"] = rule
+    table.attrs["rule"] = f"{rule}activity."
     return table, shifts
 
 
@@ -300,6 +310,9 @@ def choose_features(
     table[["effect", "size", "specificity", "score"]] = figures
     table["rank"] = (-table["score"]).groupby(table["value"]).rank(method="first").astype(int)
     axis = "the value's own axis" if expected is None else "what was expected of the value"
+    if weak := ", ".join(np.array(values)[np.abs(sizes).max(axis=0) < WEAK]):
+        told = f"no candidate moves {weak} by {WEAK:g} standard deviations: its ranks are noise"
+        warnings.warn(told, stacklevel=2)
     table.attrs["rule"] = (
         f"{candidates.attrs.get('rule', '')} For each value they are ranked by its mean change, in "
         "standard deviations over the train roles, times the cosine between all changes, in that "
@@ -326,24 +339,40 @@ def require_unseen(used: pd.DataFrame, judging: pd.DataFrame) -> None:
         Answers of which the first were used in choosing.
     """
     for column in ("role", "item"):
-        both = sorted(set(judging[column]) & set(used[column]))
-        if both:
+        if both := sorted(set(judging[column]) & set(used[column])):
             first = f"{len(both)} {column}s were used in choosing, first {both[0]!r}"
             raise ValueError(f"{first}; judge on others (split_{column}s)")
 
 
-def _require_usable(sae) -> None:
+def _require_usable(sae, *, normalised=False) -> None:
     """Refuse an autoencoder whose activity and rows are not in the units of the residual stream."""
     hook, how = str(sae.cfg.metadata.hook_name), sae.cfg.normalize_activations
-    if "mlp" in hook or "attn" in hook:
-        fault = f"reads {hook}; take one of hook_resid_post or hook_resid_pre"
+    if re.search(r"mlp|attn|norm|embed|\.ln|hook_(?!resid_p)|blocks\.0\.hook_resid_pre", hook):
+        fault = f"reads {hook}, not the output of a layer; take one of blocks.N.hook_resid_post"
+    elif how == "none" or normalised:
+        return
     elif how == "expected_average_only_in":
         fault = "was trained on normalised states; call fold_activation_norm(sae, states) first"
-    elif how != "none":
-        fault = f"normalises each state by itself ({how}), so its rows have no length; take another"
     else:
-        return
+        fault = f"normalises each state by itself ({how}), so its rows have no length; take another"
     raise ValueError(f"{sae_name(sae)} {fault}")
+
+
+def _pieces(sae, states: np.ndarray):
+    """Yield states, a few at a time, with the activity of all features on them."""
+    _require_usable(sae)
+    for some in _tensor(sae, states).split(max(1, PIECE // sae.cfg.d_sae)):
+        yield some, sae.encode(some).detach()
+
+
+def _summary(sae, states: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+    """How often features fire, their mean activity, and the share of the variance missed."""
+    fires, total, missed = np.zeros(sae.cfg.d_sae), 0, 0.0
+    for some, active in _pieces(sae, states):
+        missed += float((some - sae.decode(active)).detach().square().sum())
+        fires, total = fires + _numpy((active > 0).sum(0)), total + _numpy(active).sum(0, float)
+    x = _tensor(sae, states)
+    return fires / len(x), total / len(x), missed / float((x - x.mean(0)).square().sum())
 
 
 def _tensor(sae, states: np.ndarray):

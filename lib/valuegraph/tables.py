@@ -33,8 +33,7 @@ def read_own_table(path: str | Path, columns: list[str], optional: list[str] = (
         raise ValueError(f"{str(path)!r} is not a CSV file in UTF-8: {error}") from error
     if not isinstance(table.index, pd.RangeIndex):
         raise ValueError(f'{str(path)!r}: rows hold more cells than columns; "quote" commas.')
-    unknown = [name for name in table if name not in (*columns, *optional)]
-    if unknown:
+    if unknown := [name for name in table if name not in (*columns, *optional)]:
         raise ValueError(f"{str(path)!r}: unknown column {unknown[0]!r}; drop or rename it.")
     table = table.apply(lambda column: column.str.strip()).set_axis(range(2, len(table) + 2))
     table = table[(table != "").any(axis=1)]
@@ -61,8 +60,7 @@ def require_text(table: pd.DataFrame, where: str) -> None:
 
 def require_unique(column: pd.Series, what: str) -> None:
     """Refuse a column of strings in which an entry stands twice, whatever its capitals."""
-    repeated = column[column.str.strip().str.lower().duplicated()]
-    if len(repeated):
+    if len(repeated := column[column.str.strip().str.lower().duplicated()]):
         raise ValueError(f"{what} {repeated.iloc[0]!r} stands twice; each must be unique.")
 
 
