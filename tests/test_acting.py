@@ -1,12 +1,14 @@
 """Graphs from acting: right where the truth is known, with errors that can be trusted."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 from simulated import simulated_answers, true_weights
 
 from studies import SimulatedModel, random_model
-from valuegraph.acting import acted_graph
+from valuegraph.acting import acted_graph, find_targets
 from valuegraph.effects import changes, effect_matrix, effects_of
 from valuegraph.elicitation import elicit
 from valuegraph.interventions import Sentence
@@ -127,6 +129,38 @@ def test_an_unknown_target_shows_in_the_direct_pushes():
     targets = {s.name: s.origin["value"] for s in sentences}
     named = acted_graph(answers, features, targets=targets)
     pd.testing.assert_frame_equal(named.weights, acted_graph(answers, sentences).weights)
+
+
+REGIMES_OF_TARGETS = {
+    "clean": {},
+    "added to": {"sets": False},
+    "hidden cause": {"common": 0.8},
+    "reliability .5": {"noise": np.sqrt(8), "roles": 40},
+}
+
+
+@pytest.mark.parametrize("options", REGIMES_OF_TARGETS.values(), ids=REGIMES_OF_TARGETS)
+def test_targets_that_nobody_knows_are_found(options):
+    model = random_model(8, np.random.default_rng(3))
+    answers, sentences = simulated(model, neutral=6, **options)
+    unknown = [
+        replace(s, origin={"kind": "feature"} | ({} if s.origin["value"] else {"value": ""}))
+        for s in sentences
+    ]
+    found = find_targets(answers, unknown)
+    assert found["target"].to_dict() == {s.name: s.origin["value"] for s in sentences}
+    assert (found["others"] == 0).mean() > 0.9
+    targets = found["target"].to_dict()
+    graph = acted_graph(answers, unknown, targets=targets, null_draws=0)
+    assert arrows(graph) <= edges_of(model)
+
+
+def test_without_noise_a_push_of_two_values_is_known_for_one():
+    answers, sentences = simulated(noise=0.05)
+    both = sentences[0].name  # it is about a
+    answers.loc[(answers["intervention"] == both) & (answers["value"] == "c"), "log_odds"] += 1
+    found = find_targets(answers, sentences)
+    assert found.loc[both, "target"] == "a" and found.loc[both, "others"] == 1
 
 
 def test_a_pilot_tells_how_large_an_experiment_must_be():

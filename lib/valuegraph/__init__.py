@@ -29,7 +29,7 @@ _HOMES = {
     "model_pairs": "compare_models",
     "verdicts": "compare",
     "pushes": "difference_of_means hard_prompts single_facts stances word_pushes",
-    "acting": "acted_graph",
+    "acting": "acted_graph find_targets",
     "effects": "cosine costs effect_matrix effects_of",
     "sae": "choose_features feature_activity feature_shift load_sae public_saes",
     "plans": "check_plan plan",

@@ -23,10 +23,12 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 from scipy import stats
+from scipy.special import chdtri
 
 from valuegraph.answers import NO_INTERVENTION, check_answers
 from valuegraph.direct_effects import PARTS, Changes, Fitted, fit
 from valuegraph.drawing import Drawing, draw
+from valuegraph.exact import search_pushes
 from valuegraph.graph import ValueGraph
 from valuegraph.interventions import Intervention
 
@@ -251,6 +253,45 @@ def acted_graph(
         **_misfit(fitted),
     }
     return ActedGraph(tuple(values), table, families.rename_axis("kind"), errors, info)
+
+
+def find_targets(answers, interventions, *, by="log_odds", alpha=0.01) -> pd.DataFrame:
+    """Tell what each intervention is about where nobody knows, as of features.
+
+    Of all graphs without cycles of at most 12 values, that one is taken which needs the fewest
+    pushes (`valuegraph.exact.search_pushes`). Give the targets to `acted_graph`, which allows for
+    feedback and side effects; its intervals do not know that targets were searched for.
+
+    Parameters
+    ----------
+    answers, interventions, by
+        As for `acted_graph`. What is known to be about no value is taken out of all changes.
+    alpha : float
+        Level at which a change counts as one, over all values together.
+
+    Returns
+    -------
+    pandas.DataFrame
+        By intervention: ``target``, the value that it moves most by itself (``""``: none);
+        ``moved``, by how many standard errors; ``others``, how many more it moves by itself.
+    """
+    every = {one.name: "" for one in interventions}
+    changes, values = _changes(answers, interventions, every, by)
+    neutral = np.array([getattr(one, "origin", {}).get("value") == "" for one in interventions])
+    by_value = [
+        changes.cube[:, :, changes.item_value == k].mean(axis=2) for k in range(len(values))
+    ]
+    moved = np.stack(by_value, axis=2)  # (interventions, roles, values)
+    if neutral.any():
+        moved = moved - moved[neutral].mean(axis=0)
+    errors = np.sqrt((moved.var(axis=1, ddof=1) / moved.shape[1]).mean(axis=0))
+    errors = np.maximum(errors, 1e-9) * np.ones((len(moved), 1))
+    left = search_pushes(moved.mean(axis=1), errors, alpha)
+    own = left**2 > chdtri(1, alpha / len(values))
+    table = pd.DataFrame({"moved": left.max(axis=1)}, pd.Index(list(every), name="intervention"))
+    names = np.array(values, dtype=object)[left.argmax(axis=1)]
+    table.insert(0, "target", np.where(own.any(axis=1), names, ""))
+    return table.assign(others=np.maximum(own.sum(axis=1) - 1, 0))
 
 
 def _changes(answers, interventions, targets, by) -> tuple[Changes, list[str]]:
