@@ -20,6 +20,7 @@ _HOMES = {
     "answers": "check_spread require_spread score_answers yes_bias",
     "runs": "ModelSource Sweep run_sweep",
     "run_folder": "read_run run_status",
+    "checking": "check_model",
     "psychometrics": "agreement reliability",
     "graph": "ValueGraph reached total_effects",
     "metrics": "compare_graphs mantel permutation_test",

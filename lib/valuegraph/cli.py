@@ -89,6 +89,25 @@ def elicit(
         raise Exit(130) from None
 
 
+@app.command("check-model")
+def check_model(
+    model: Annotated[str, Argument(help="Short name, hub name or folder.")],
+    device: Annotated[str | None, Option(help="cpu, cuda, cuda:1, ...")] = None,
+    dtype: Annotated[str | None, Option(help="float32, bfloat16 or float16.")] = None,
+    quantize: Annotated[str | None, Option(help="8bit or 4bit, on a GPU.")] = None,
+    json_file: Annotated[Path | None, Option("--json", help="File for all figures.")] = None,
+) -> None:
+    """Tell in some minutes whether a model can be asked."""
+    respondent = vg.load_model(model, device=device, dtype=dtype, quantize=quantize)
+    table = vg.check_model(respondent, load_inventory("schwartz10"), load_role_bank())
+    echo(table.to_string(float_format="{:.3g}".format, na_rep=""))
+    passed = bool(table.loc["can be asked", "passed"])
+    checks = json.loads(table.reset_index().to_json(orient="records"))
+    _write(json_file, model=respondent.description, passed=passed, checks=checks)
+    if not passed:
+        raise Exit(1)
+
+
 @app.command()
 def act(
     model: Annotated[str, Option(help="Short name, hub name or folder.")],

@@ -1,0 +1,117 @@
+"""Can this model be asked? A few minutes that tell, before hours are spent on it.
+
+Each check is one figure with what it has to be. Some are of the machinery, and must hold for any
+model (a batch answers as a single prompt does); some are of the model (it says yes or no at all).
+"""
+
+import time
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import psutil
+import torch
+
+from valuegraph.answers import LOW_MASS, score_answers
+from valuegraph.elicitation import elicit
+from valuegraph.encoding import encode, encode_prompts
+from valuegraph.interventions import Shift
+from valuegraph.inventory import Inventory
+from valuegraph.probing import states
+from valuegraph.prompts import ANSWER_PREFIX, SITE, WORDINGS, PromptFormat, render_prompt
+from valuegraph.pushes import mean_norm, stances
+from valuegraph.reading import AnswerReader
+from valuegraph.roles import RoleBank, sample_roles
+
+#: Largest difference of log-odds that rounding may make, by the type of the weights.
+ROUNDING = {torch.float32: 1e-3, torch.bfloat16: 0.3, torch.float16: 0.05}
+
+
+def check_model(respondent, inventory: Inventory, bank: RoleBank, *, seed: int = 0) -> pd.DataFrame:
+    """Check whether a respondent can be asked, by twelve questions in two roles.
+
+    Parameters
+    ----------
+    respondent : Respondent
+        From `valuegraph.load_model`.
+    inventory, bank
+        Give questions, roles and stances; the inventory needs items of both keys.
+    seed : int
+        Of the roles and of the direction that is pushed.
+
+    Returns
+    -------
+    pandas.DataFrame
+        By ``check``: ``figure``; ``wanted``, in words; ``passed``, missing where the figure is for
+        information. The last row, ``"can be asked"``, is whether nothing failed.
+    """
+    values = inventory.values.iloc[:: -(-len(inventory.values) // 6)]  # six at most, spread
+    items = inventory.items[inventory.items["value"].isin(values.index)]
+    items = items.groupby(["value", "key"], sort=False).head(1).reset_index(drop=True)
+    few = replace(inventory, values=values, items=items)
+    roles, fmt = sample_roles(bank, 2, seed=seed), PromptFormat()
+    exact, questions = ROUNDING[respondent.model.dtype], list(few.items["text"])
+    rows: dict[str, tuple] = {}
+
+    def log_odds(**options) -> np.ndarray:
+        return elicit(respondent, few, roles, **options)["log_odds"].to_numpy()
+
+    prompts = encode_prompts(respondent, questions, roles, fmt, ANSWER_PREFIX, find_sites=True)
+    site = respondent.tokenizer.decode([prompts.prefixes[0][k] for k in prompts.sites[0]]).strip()
+    rows["site tokens"] = site, f"{SITE!r}", site == SITE
+    rows["a prefix is shared"] = not prompts.whole, "as the tokenizer has it", None
+    started = time.perf_counter()
+    plain = elicit(respondent, few, roles, progress=False)
+    rows["answers a second"] = len(plain) / (time.perf_counter() - started), "", None
+    base = plain["log_odds"].to_numpy()
+    reader = AnswerReader.of(respondent)
+    rows["spellings of yes and no"] = len(reader.yes_ids) + len(reader.no_ids), "2 or more", True
+    for name in WORDINGS:
+        for first in (True, False):
+            mass = elicit(respondent, few, roles, formats=PromptFormat(name, first))["mass"].mean()
+            wanted = f"{LOW_MASS:g} or more", mass >= LOW_MASS
+            rows[f"mass, {PromptFormat(name, first).name}"] = mass, *wanted
+    texts = [render_prompt(respondent.tokenizer, q, r) for r in roles for q in questions]
+    with torch.inference_mode():
+        ids = [torch.tensor([encode(respondent, text)], device=respondent.device) for text in texts]
+        alone = [
+            reader.read(respondent.model(input_ids=one).logits[:, -1])[0].item() for one in ids
+        ]
+    vector = np.random.default_rng(seed).standard_normal(respondent.width)
+    layer = respondent.n_layers // 2
+    vector *= 0.1 * mean_norm(states(respondent, roles, layer=layer)) / np.linalg.norm(vector)
+    same = f"{exact:g} at most"
+    for name, other in {
+        "batch against alone": np.array(alone),
+        "small batches": log_odds(batch_tokens=1),
+        "a push of nothing": log_odds(interventions=[Shift("0", layer, 0 * vector, "everywhere")]),
+    }.items():
+        figure = float(np.abs(other - base).max())
+        rows[f"difference, {name}"] = figure, same, figure <= exact
+    moved = np.abs(log_odds(interventions=[Shift("1", layer, vector, "everywhere")]) - base).max()
+    rows["difference, a random push"] = float(moved), f"above {exact / 10:g}", moved > exact / 10
+    written = elicit(respondent, few, roles, mode="generate", max_new_tokens=60)["answer"]
+    told = written != 0
+    rows["written: an answer"] = told.mean(), "0.5 or more", told.mean() >= 0.5
+    rows["written: as the log-odds"] = (written == np.sign(base))[told].mean(), "", None
+    rows["says yes"] = (base > 0).mean(), "between 0.02 and 0.98", 0.02 <= (base > 0).mean() <= 0.98
+    # The control: the same sentences, and the questions of other values under the same labels.
+    other = replace(few, items=few.items.assign(text=np.roll(few.items["text"], -2)))
+    high, low = (stances(inventory, bank, values=few.codes, levels=[k]) for k in (2, -2))
+    moves = []
+    for asked in (few, other):
+        answers = elicit(respondent, asked, roles, interventions=[*high, *low])
+        scores = score_answers(answers).groupby("intervention").mean()
+        pairs = zip(high, low, few.codes, strict=True)
+        moves.append([scores.loc[h.name, v] - scores.loc[n.name, v] for h, n, v in pairs])
+    own, control = map(np.mean, moves)
+    rows["moved by words"] = own, "above 0 and the control", own > max(0, control)
+    rows["moved by words, control"] = control, "questions of another value", None
+    memory = psutil.Process().memory_info().rss
+    if respondent.device.type == "cuda":
+        memory = torch.cuda.max_memory_allocated(respondent.device)
+    rows["memory (GB)"] = memory / 1e9, "", None
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=["figure", "wanted", "passed"])
+    well = not (table["passed"] == False).any()  # noqa: E712  (None is neither)
+    table.loc["can be asked"] = well, "no check failed", well
+    return table.rename_axis("check")
