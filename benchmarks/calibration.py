@@ -2,9 +2,9 @@
 
     python benchmarks/calibration.py --out studies/data/calibration
 
-Three tables: `models.csv` (random models with clustered rows: what of the firm edges and arrows is
-true, and how many edges are found where there are none), `recorded.csv` (the null of the recorded
-scores of Gemma and Llama) and `organisms.csv` (firm arrows on both organisms, by number of roles).
+Three tables: `models.csv` (random models: what of the firm edges and arrows is true, and how many
+edges are found where there are none), `recorded.csv` (the null of the recorded scores of Gemma and
+Llama) and `organisms.csv` (firm arrows on both organisms, by number of roles).
 """
 
 from __future__ import annotations
@@ -28,70 +28,43 @@ from valuegraph.pc import arrows
 ALPHA = 0.05
 SIZES = (6, 10, 14, 17)
 ROLES = (100, 200, 400, 800)
+# Rows under interventions are drawn and left out: so the random numbers are those of the stored
+# table.
 INTERVENTIONS = (2, 5, 10)
 BETWEEN = (0.3, 0.6, 0.8)
 DEGREES = (1.5, 2.5, 3.5)
 RELIABILITY = 0.997  # correlation of an organism's scores with the true values
 
 
-def null_rates(scores: pd.DataFrame, contexts: bool, alpha: float, draws: int, seed: int) -> float:
-    """Share of the pairs of values that have an edge where dependence was removed."""
-    graph = vg.discover(scores, alpha=alpha, contexts=contexts, null_draws=draws, seed=seed)
-    d = scores.shape[1]
-    return graph.info["null_edges"] / (d * (d - 1) / 2)
-
-
-def model_row(number: int, seed: int, resamples: int, draws: int) -> list[dict]:
-    """One random model: rows of roles alone, and of roles under interventions."""
+def model_row(number: int, seed: int, resamples: int, draws: int) -> dict:
+    """One random model, searched by one row a role."""
     rng = np.random.default_rng([seed, number])
     d, roles = SIZES[number % 4], ROLES[number // 4 % 4]
     k, between = INTERVENTIONS[number % 3], BETWEEN[number // 3 % 3]
     degree = DEGREES[number // 2 % 3]
     model = random_model(d, rng, degree=degree)
     truth, compelled = model.adjacency, arrows(model.cpdag.adjacency)
-    pooled = model.scores(roles, rng, interventions=k, between=between)
-    rows = []
-    for unit in ("roles", "contexts"):
-        contexts = unit == "contexts"
-        scores = pooled if contexts else pooled.xs("none")
-        firm = vg.bootstrap(
-            scores,
-            method="pc",
-            alpha=ALPHA,
-            contexts=contexts,
-            n_resamples=resamples,
-            null_draws=0,
-            seed=number,
-        ).graph()
-        firm = firm.among(model.values)
-        edges = np.triu(firm.skeleton)
-        pointed = arrows(firm.adjacency)
-        false = []
-        for _ in range(draws):
-            empty = model.without_effects().scores(
-                roles, rng, interventions=k if contexts else 0, between=between
-            )
-            empty = empty if contexts else empty.xs("none")
-            graph = vg.discover(empty, alpha=ALPHA, contexts=contexts, null_draws=0)
-            false.append(graph.among(model.values).n_edges)
-        rows.append(
-            {
-                "model": number,
-                "unit": unit,
-                "values": d,
-                "true_edges": int(truth.sum()),
-                "roles": roles,
-                "interventions": k if contexts else 0,
-                "between": between,
-                "firm_edges": int(edges.sum()),
-                "firm_edges_true": int((edges & (truth | truth.T)).sum()),
-                "firm_arrows": int(pointed.sum()),
-                "firm_arrows_true": int((pointed & truth).sum()),
-                "firm_arrows_compelled": int((pointed & compelled).sum()),
-                "null_rate_per_alpha": float(np.mean(false)) / (d * (d - 1) / 2) / ALPHA,
-            }
-        )
-    return rows
+    scores = model.scores(roles, rng, interventions=k, between=between).xs("none")
+    options = {"method": "pc", "alpha": ALPHA, "null_draws": 0}
+    firm = vg.bootstrap(scores, n_resamples=resamples, seed=number, **options).graph()
+    edges = np.triu(firm.skeleton)
+    pointed = arrows(firm.adjacency)
+    false = []
+    for _ in range(draws):
+        empty = model.without_effects().scores(roles, rng, between=between).xs("none")
+        false.append(vg.discover(empty, **options).n_edges)
+    return {
+        "model": number,
+        "values": d,
+        "true_edges": int(truth.sum()),
+        "roles": roles,
+        "firm_edges": int(edges.sum()),
+        "firm_edges_true": int((edges & (truth | truth.T)).sum()),
+        "firm_arrows": int(pointed.sum()),
+        "firm_arrows_true": int((pointed & truth).sum()),
+        "firm_arrows_compelled": int((pointed & compelled).sum()),
+        "null_rate_per_alpha": float(np.mean(false)) / (d * (d - 1) / 2) / ALPHA,
+    }
 
 
 def recorded_rows(draws: int) -> list[dict]:
@@ -99,23 +72,17 @@ def recorded_rows(draws: int) -> list[dict]:
     rows = []
     for model in ("gemma", "llama"):
         try:
-            pooled = load_recorded_scores(model, "train")
+            scores = load_recorded_scores(model, "train").xs("none")
         except DataUnavailable as error:
             typer.echo(f"left out: {error}", err=True)
             continue
         for alpha in (0.01, 0.05):
-            for unit, contexts in (("roles", False), ("contexts", True)):
-                scores = pooled if contexts else pooled.xs("none")
-                rate = null_rates(scores, contexts, alpha, draws, 0)
-                rows.append(
-                    {
-                        "model": model,
-                        "unit": unit,
-                        "alpha": alpha,
-                        "draws": draws,
-                        "null_rate_per_alpha": rate / alpha,
-                    }
-                )
+            graph = vg.discover(scores, alpha=alpha, null_draws=draws)
+            pairs = scores.shape[1] * (scores.shape[1] - 1) / 2
+            rate = graph.info["null_edges"] / pairs / alpha
+            rows.append(
+                {"model": model, "alpha": alpha, "draws": draws, "null_rate_per_alpha": rate}
+            )
     return rows
 
 
@@ -180,9 +147,8 @@ def main(
     scores: Annotated[Path | None, typer.Option(help="Folder of elicited scores.")] = None,
 ) -> None:
     console = Console()
-    rows = []
-    for number in track(range(models), "random models"):
-        rows += model_row(number, 0, resamples, draws)
+    numbers = track(range(models), "random models")
+    rows = [model_row(number, 0, resamples, draws) for number in numbers]
     tables = {
         "models": pd.DataFrame(rows),
         "recorded": pd.DataFrame(recorded_rows(10 * draws)),
@@ -192,25 +158,24 @@ def main(
     for name, table in tables.items():
         table.to_csv(out / f"{name}.csv", index=False, float_format="%.4f")
         console.print(table.to_string())
-    by_unit = tables["models"].groupby("unit")
+    table = tables["models"]
     summary = {
-        unit: {
-            "firm_edges": int(part["firm_edges"].sum()),
-            "share_true": float(part["firm_edges_true"].sum() / part["firm_edges"].sum()),
-            "firm_arrows": int(part["firm_arrows"].sum()),
-            "arrows_true": float(part["firm_arrows_true"].sum() / part["firm_arrows"].sum()),
-            "null_rate_per_alpha": float(part["null_rate_per_alpha"].mean()),
-            "null_rate_per_alpha_max": float(part["null_rate_per_alpha"].max()),
-        }
-        for unit, part in by_unit
-    }
-    summary["settings"] = {
-        "models": models,
-        "resamples": resamples,
-        "draws": draws,
-        "seeds": seeds,
-        "alpha": ALPHA,
-        "elicited": scores is not None,
+        "roles": {
+            "firm_edges": int(table["firm_edges"].sum()),
+            "share_true": float(table["firm_edges_true"].sum() / table["firm_edges"].sum()),
+            "firm_arrows": int(table["firm_arrows"].sum()),
+            "arrows_true": float(table["firm_arrows_true"].sum() / table["firm_arrows"].sum()),
+            "null_rate_per_alpha": float(table["null_rate_per_alpha"].mean()),
+            "null_rate_per_alpha_max": float(table["null_rate_per_alpha"].max()),
+        },
+        "settings": {
+            "models": models,
+            "resamples": resamples,
+            "draws": draws,
+            "seeds": seeds,
+            "alpha": ALPHA,
+            "elicited": scores is not None,
+        },
     }
     (out / "summary.json").write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
     console.print_json(data=summary)

@@ -108,7 +108,7 @@ def main(
             figures[f"seconds {method}, {n_jobs} jobs"] = time.perf_counter() - start
         graphs[method] = np.concatenate(parts)
 
-    drawn = [resampled(sample, seed)[:, 0] for seed in seeds]
+    drawn = [resampled(sample, seed) for seed in seeds]
     start = time.perf_counter()
     reference = [theirs(rows, alpha) for rows in track(drawn, "causal-learn")]
     figures["seconds causal-learn"] = time.perf_counter() - start

@@ -181,11 +181,9 @@ def recorded_predictors(train: pd.DataFrame) -> dict[str, Predictor]:
     """Predictors for a recorded model, from its training roles and the references."""
     scores = train.xs(NO_INTERVENTION, level=0)
     values = list(scores.columns)
-    pooled = vg.discover(train, contexts=True, null_draws=0).among(values)
     reach = closure(paper_graph(train).expanded, values)
     return {
         **common_predictors(scores, vg.discover(scores)),
-        "graph of all rows": by.by_graph(pooled, scores),
         "paper's search, reach": by.by_reach(reach & ~np.eye(len(values), dtype=bool), scores),
         **{
             f"reference of {n} edges, reach": by.by_reach(

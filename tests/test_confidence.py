@@ -106,7 +106,7 @@ def test_where_only_correlations_are_known_resamples_are_drawn(scores):
 def test_options_out_of_range_are_named(scores):
     with pytest.raises(ValueError, match="n_resamples is 0"):
         bootstrap(scores, n_resamples=0)
-    with pytest.raises(ValueError, match="need scores, not correlations"):
+    with pytest.raises(ValueError, match="needs scores, not correlations"):
         bootstrap(Correlations(scores.corr(), 150), method="lingam")
     rare = pd.DataFrame(np.vstack([5 * np.eye(8), np.zeros((60, 8))]), columns=list("abcdefgh"))
     with pytest.raises(ValueError, match="resamples of 68 roles are linearly dependent"):

@@ -54,6 +54,11 @@ def test_disattenuation_undoes_noise():
     assert of.disattenuated(noisy, reliability) == pytest.approx(ESS.to_numpy())
 
 
+def test_correlations_of_rows_are_pearsons_for_stacks_too():
+    rows = np.random.default_rng(5).standard_normal((3, 25, 4)) @ np.triu(np.ones((4, 4)))
+    assert of.correlations_of(rows) == pytest.approx(np.array([np.corrcoef(x.T) for x in rows]))
+
+
 def test_rows_are_left_out_one_by_one():
     rows = np.random.default_rng(6).standard_normal((25, 4))
     expected = [np.corrcoef(np.delete(rows, i, axis=0).T) for i in range(25)]

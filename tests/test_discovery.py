@@ -178,7 +178,7 @@ def spoilt(table, row, entry):
         (lambda s: s.sub(s.mean(axis=1), axis=0), "are linearly dependent, as ipsatised scores"),
         (lambda s: s.head(9), "n, the number of independent rows, is 9; .* at least 10"),
         (lambda s: pd.concat([s, s.head(1)]), "give one row a role"),
-        (lambda s: as_roles(s, "none", "x"), "one row a role, like scores.xs.'none'"),
+        (lambda s: as_roles(s, "none", "x"), "like scores.xs.'none'.; .* are for acted_graph"),
     ],
 )
 def test_bad_scores_are_named(scores, spoil, message):
@@ -193,7 +193,6 @@ def test_bad_scores_are_named(scores, spoil, message):
         ({"alpha": 1}, "alpha lie between 0 and 1; got 'pc' and 1"),
         ({"null_draws": -1}, "null_draws is -1"),
         ({"tiers": [["age"]]}, "tiers name 'age'"),
-        ({"contexts": True, "method": "fci"}, "contexts .method 'pc' only."),
     ],
 )
 def test_options_out_of_range_are_named(scores, options, message):
@@ -217,7 +216,6 @@ def test_bad_correlations_are_named(scores, spoil, n, message):
         Correlations(spoil(scores.corr()), n)
 
 
-def test_lingam_and_contexts_need_scores(scores):
-    for options in ({"method": "lingam"}, {"contexts": True}):
-        with pytest.raises(ValueError, match="need scores, not correlations"):
-            discover(Correlations(scores.corr(), 200), **options)
+def test_lingam_needs_scores(scores):
+    with pytest.raises(ValueError, match="'lingam' needs scores, not correlations"):
+        discover(Correlations(scores.corr(), 200), method="lingam")

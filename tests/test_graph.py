@@ -60,8 +60,8 @@ def test_the_caption_says_what_has_to_be_known():
     assert (
         graph_of("ab", **info).caption == "PC, alpha = 0.01, n = 400, 0 edges, null 0.2 ± 0.5 edges"
     )
-    info |= {"n_effective": 99.6, "threshold": 0.8, "n_resamples": 50}
-    assert "effective n = 100 of 400 rows, in 80% of 50 resamples" in graph_of("ab", **info).caption
+    info |= {"threshold": 0.8, "n_resamples": 50}
+    assert "n = 400, in 80% of 50 resamples" in graph_of("ab", **info).caption
     assert graph_of("ab").caption == ""
 
 

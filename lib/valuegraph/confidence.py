@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from valuegraph import discovery
-from valuegraph.contexts import correlation_within
+from valuegraph.correlations import correlations_of
 from valuegraph.discovery import MIN_EIGENVALUE
 from valuegraph.graph import CIRCLE, HEAD, NONE, TAIL, ValueGraph, marks_of
 from valuegraph.pc import reachable, turned
@@ -41,7 +41,7 @@ class Confidence:
         Adjacencies of the null, ``(null_draws, d, d)``: each draw has no dependence between values
         and is resampled.
     info : Mapping
-        ``method``, ``alpha``, ``n``, ``n_resamples``, ``seed``; with contexts ``n_effective``.
+        ``method``, ``alpha``, ``n``, ``n_resamples``, ``seed``.
     """
 
     values: tuple[str, ...]
@@ -132,8 +132,8 @@ def bootstrap(
         As for :func:`valuegraph.discovery.discover`. Resamples of correlations are drawn, as those
         of normal rows.
     method : str
-        As for :func:`valuegraph.discovery.discover`, where PC is the default; `contexts`, and more
-        than 12 values, need ``"pc"``.
+        As for :func:`valuegraph.discovery.discover`, where PC is the default; more than 12 values
+        need ``"pc"``.
     sentences : pandas.DataFrame, optional
         Which role holds which sentence. Then resamples redraw what whole sentences do, too, and the
         null is the sentence null (:mod:`valuegraph.sentences`).
@@ -144,8 +144,7 @@ def bootstrap(
     seed : int
         Seed of everything. The order of the columns changes nothing.
     **options
-        ``alpha``, ``tiers``, ``contexts`` and ``min_spread`` of
-        :func:`valuegraph.discovery.discover`.
+        ``alpha``, ``tiers`` and ``min_spread`` of :func:`valuegraph.discovery.discover`.
 
     Notes
     -----
@@ -180,10 +179,7 @@ def bootstrap(
         else:
             null = source.without_dependence(rng)
         counts.append(_counted(null, resample_seed.spawn(null_resamples), n, run))
-    totals = np.stack(counts)
-    p = sample.shape[-1]
-    totals[1:, :, p:] = totals[1:, :, :, p:] = 0  # the null is one of values
-    totals = totals[:, :, place][:, :, :, place]
+    totals = np.stack(counts)[:, :, place][:, :, :, place]
     info |= {"n_resamples": n_resamples, "seed": seed}
     return Confidence(names, *totals[0] / n_resamples, totals[1:, 0] / null_resamples, info)
 
@@ -202,14 +198,14 @@ def _counted(sample, seeds, n, run) -> np.ndarray:
 
 def _resampled(sample, n, rng) -> np.ndarray:
     """Draw as many roles with replacement, again if some values come out dependent."""
-    if isinstance(sample, np.ndarray) and sample.ndim == 2:
+    if isinstance(sample, np.ndarray) and not discovery.are_rows(sample):
         return discovery.draw_correlations(sample, n, draws=1, rng=rng)[0]
     for _ in range(20):
         if isinstance(sample, SentenceModel):
             drawn = sample.resampled(rng).sample
         else:
             drawn = sample[rng.integers(len(sample), size=len(sample))]
-        constant = (drawn == drawn[0]).all(axis=(0, 1)).any()
-        if not constant and np.linalg.eigvalsh(correlation_within(drawn))[0] >= MIN_EIGENVALUE:
+        constant = (drawn == drawn[0]).all(axis=0).any()
+        if not constant and np.linalg.eigvalsh(correlations_of(drawn))[0] >= MIN_EIGENVALUE:
             return drawn
     raise ValueError(f"resamples of {n} roles are linearly dependent; ask more roles")

@@ -114,6 +114,12 @@ def disattenuated(correlation: np.ndarray, reliability: np.ndarray) -> np.ndarra
     return correlation / np.sqrt(np.outer(reliability, reliability))
 
 
+def correlations_of(rows: np.ndarray) -> np.ndarray:
+    """Return the correlations of columns: ``(..., n, d)`` -> ``(..., d, d)``."""
+    left = rows - rows.mean(axis=-2, keepdims=True)
+    return as_correlation(left.swapaxes(-1, -2) @ left)
+
+
 def correlations_without_each(data: np.ndarray) -> np.ndarray:
     """Return the correlations without each row in turn: data ``(n, d)`` -> ``(n, d, d)``."""
     n = len(data)

@@ -26,8 +26,7 @@ import pandas as pd
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 from valuegraph import pc
-from valuegraph.contexts import correlation_within, pooled_rows, search_contexts
-from valuegraph.correlations import as_correlation
+from valuegraph.correlations import as_correlation, correlations_of
 from valuegraph.exact import search_exactly
 from valuegraph.graph import CIRCLE, HEAD, NONE, TAIL, ValueGraph, marks_of
 from valuegraph.sentences import sentence_facts, sentence_model
@@ -66,7 +65,6 @@ def discover(
     method: str = "pc",
     alpha: float = 0.01,
     tiers: Sequence[Sequence[str]] | None = None,
-    contexts: bool = False,
     sentences: pd.DataFrame | None = None,
     null_draws: int = 20,
     seed: int = 0,
@@ -78,7 +76,7 @@ def discover(
     ----------
     data : pandas.DataFrame or Correlations
         Scores: one row a role, one column a value. An index (intervention, role) may hold a single
-        intervention, or several with `contexts`. LiNGAM needs scores.
+        intervention; several are for :func:`valuegraph.acting.acted_graph`. LiNGAM needs scores.
     method : str
         ``"pc"``, ``"exact"``, ``"pc-plain"``, ``"fci"`` or ``"lingam"``; see the top of the module.
     alpha : float
@@ -87,12 +85,9 @@ def discover(
     tiers : sequence of sequences of str, optional
         Columns from the earliest to the latest, such as ``[["age", "sex"]]``: nothing causes what
         is in an earlier tier. Columns in no tier come last.
-    contexts : bool
-        Pool the rows of several interventions, each of which becomes a variable of the graph
-        (:mod:`valuegraph.contexts`; method ``"pc"`` only).
     sentences : pandas.DataFrame, optional
         Which role holds which sentence, as :func:`valuegraph.roles.sentence_table` tells: adds the
-        sentence null (:mod:`valuegraph.sentences`). Not with `contexts`.
+        sentence null (:mod:`valuegraph.sentences`).
     null_draws : int
         How often the search is run without dependence between values (each column permuted over
         roles, or independent normal values), and as often on the sentence null; 0 for no null.
@@ -115,13 +110,13 @@ def discover(
     Columns are sorted by name before the search, so that their order plays no part. Arrows are less
     certain than edges; :func:`valuegraph.confidence.bootstrap` tells how much.
     """
-    names, place, sample, n, run, info = prepared(data, method, alpha, tiers, contexts, min_spread)
+    names, place, sample, n, run, info = prepared(data, method, alpha, tiers, min_spread)
     marks, counts = run([sample])
     require_whole(null_draws, 0, "null_draws")
     if null_draws:
-        rng, p = np.random.default_rng(seed), sample.shape[-1]
+        rng = np.random.default_rng(seed)
         null, _ = run([independent(sample, n, rng) for _ in range(null_draws)])
-        edges = (null[:, :p, :p] > 0).sum(axis=(1, 2)) / 2
+        edges = (null > 0).sum(axis=(1, 2)) / 2
         info |= {"null_edges": float(edges.mean()), "null_sd": float(edges.std())}
         info |= {"null_draws": null_draws, "seed": seed}
     if null_draws and sentences is not None:
@@ -132,12 +127,10 @@ def discover(
     return ValueGraph(names, marks[0][np.ix_(place, place)], info)
 
 
-def prepared(
-    data, method="pc", alpha=0.01, tiers=None, contexts=False, min_spread=MIN_SPREAD
-) -> tuple:
+def prepared(data, method="pc", alpha=0.01, tiers=None, min_spread=MIN_SPREAD) -> tuple:
     """Check data and options; return names, their places, sample, rows, search and its facts.
 
-    A sample is ``(roles, m, p)``, m > 1 if there are contexts, or correlations ``(p, p)``. It has
+    A sample is scores ``(n, p)`` or correlations ``(p, p)``; n is always larger than p. It has
     values in alphabetical order, and so have all results of the search; names are in the order of
     the data.
     """
@@ -145,37 +138,35 @@ def prepared(
         known = f"method must be one of {', '.join(_RUN)}, and alpha lie between 0 and 1"
         raise ValueError(f"{known}; got {method!r} and {alpha!r}")
     only = isinstance(data, Correlations)
-    if (contexts and (only or method != "pc")) or (only and method == "lingam"):
-        raise ValueError("contexts (method 'pc' only) and 'lingam' need scores, not correlations")
+    if only and method == "lingam":
+        raise ValueError("method 'lingam' needs scores, not correlations")
     if only:
-        columns, values = tuple(data.matrix), sorted(data.matrix)
-        sample, n, facts = data.matrix.loc[values, values].to_numpy(dtype=float), data.n, {}
+        names, values = tuple(data.matrix), sorted(data.matrix)
+        sample, n = data.matrix.loc[values, values].to_numpy(dtype=float), data.n
     else:
-        check_scores(data, min_spread=min_spread, pooled=contexts)
-        columns, values = tuple(data), sorted(data)
-        sample, n, facts = data[values].to_numpy(dtype=float)[:, None], len(data), {}
-        if contexts:
-            sample, n, facts = pooled_rows(data)
+        check_scores(data, min_spread=min_spread)
+        names, values = tuple(data), sorted(data)
+        sample, n = data[values].to_numpy(dtype=float), len(data)
         # Refuses too few rows, and singular correlations.
-        Correlations(pd.DataFrame(correlation_within(sample), values, values), int(np.min(n)))
-    names = (*columns, *facts.get("contexts", ()))
-    place = [[*values, *names[len(columns) :]].index(name) for name in names]
-    info = {"method": method, "test": "Fisher z", "alpha": alpha, "n": n, **facts}
+        Correlations(pd.DataFrame(correlations_of(sample), values, values), n)
+    place = [values.index(name) for name in names]
+    info = {"method": method, "test": "Fisher z", "alpha": alpha, "n": n}
     info |= {"tiers": tuple(map(tuple, tiers))} if tiers else {}
     info |= {"min_spread": min_spread} if min_spread != MIN_SPREAD else {}
     run = partial(search, n=n, method=method, alpha=alpha, tier=pc.tiers_of(values, tiers))
     return names, place, sample, n, run, info
 
 
-def independent(sample: np.ndarray, n: float, rng: np.random.Generator) -> np.ndarray:
+def are_rows(sample: np.ndarray) -> bool:
+    """Return whether samples are rows of scores; else they are correlations."""
+    return sample.shape[-2] > sample.shape[-1]
+
+
+def independent(sample: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
     """Return a sample as it would be without dependence between values."""
-    if sample.ndim == 2:
-        return draw_correlations(np.eye(len(sample)), n, draws=1, rng=rng)[0]
-    if sample.shape[1] == 1:
+    if are_rows(sample):
         return rng.permuted(sample, axis=0)
-    # All rows of a role move together: clusters and the effects of interventions stay.
-    orders = [rng.permutation(len(sample)) for _ in range(sample.shape[2])]
-    return np.stack([sample[order, :, k] for k, order in enumerate(orders)], axis=2)
+    return draw_correlations(np.eye(len(sample)), n, draws=1, rng=rng)[0]
 
 
 def draw_correlations(correlation, n, *, draws, rng) -> np.ndarray:
@@ -212,11 +203,8 @@ def draw_correlations(correlation, n, *, draws, rng) -> np.ndarray:
 def search(samples, n, method, alpha, tier) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Search a list of samples; return marks ``(b, d, d)`` and counts ``(b,)`` by name."""
     samples = np.stack(samples)
-    if samples.ndim == 4 and samples.shape[2] > 1:
-        adjacency, counts = search_contexts(samples, n, alpha, tier)
-        return marks_of(adjacency), counts
-    if method != "lingam" and samples.ndim == 4:
-        samples = correlation_within(samples)
+    if method != "lingam" and are_rows(samples):
+        samples = correlations_of(samples)
     return _RUN[method](samples, n, alpha, tier)
 
 
@@ -235,7 +223,7 @@ def _lingam(samples, n, alpha, tier):
 
     adjacency = np.zeros((len(samples), len(tier), len(tier)), dtype=bool)
     prior = np.where(tier[:, None] < tier, 0, -1)  # [to, from]: 0 for no path
-    for arrows, rows in zip(adjacency, samples[:, :, 0], strict=True):
+    for arrows, rows in zip(adjacency, samples, strict=True):
         order = DirectLiNGAM(prior_knowledge=prior).fit(rows).causal_order_
         correlation, which = np.corrcoef(rows.T)[None], np.zeros(1, dtype=int)
         for k in range(1, len(order)):
@@ -293,7 +281,7 @@ _pc_plain = partial(_pc, plain=True)
 _RUN = {"pc": _pc, "exact": _exact, "pc-plain": _pc_plain, "fci": _fci, "lingam": _lingam}
 
 
-def check_scores(scores: pd.DataFrame, *, min_spread: float = 0.0, pooled: bool = False) -> None:
+def check_scores(scores: pd.DataFrame, *, min_spread: float = 0.0) -> None:
     """Refuse scores that say nothing, or say it more than once.
 
     Parameters
@@ -302,8 +290,6 @@ def check_scores(scores: pd.DataFrame, *, min_spread: float = 0.0, pooled: bool 
         One row a role, one column a value: finite numbers.
     min_spread : float
         Least standard deviation over roles that every value must have, in the unit of the scores.
-    pooled : bool
-        Whether rows of one role under several interventions are meant to be there.
     """
     if not isinstance(scores, pd.DataFrame) or scores.empty:
         raise ValueError(f"scores must be a DataFrame with one row a role, got {scores!r:.60}")
@@ -312,8 +298,11 @@ def check_scores(scores: pd.DataFrame, *, min_spread: float = 0.0, pooled: bool 
         at = "role" if "role" in roles.names else -1
         several = roles.droplevel(at).nunique() > 1
         roles = roles.get_level_values(at)
-    if (several or roles.has_duplicates) and not pooled:
-        raise ValueError("give one row a role, like scores.xs('none'), or pool by contexts=True")
+    if several or roles.has_duplicates:
+        raise ValueError(
+            "give one row a role, like scores.xs('none'); answers under several interventions are "
+            "for acted_graph"
+        )
     sd = data.std(axis=0)
     flat = np.flatnonzero((sd < min_spread) | (sd <= 1e-12 * np.abs(data).max(axis=0)))
     if len(flat):

@@ -32,7 +32,6 @@ CAPTION = {
     "method": "{method}",
     "alpha": "alpha = {alpha:g}",
     "n": "n = {n}",
-    "n_effective": "effective n = {n_effective:.0f} of {n} rows",
     "threshold": "in {threshold:.0%} of {n_resamples} resamples",
     "n_edges": "{n_edges} edges",
     "null_edges": "null {null_edges:.1f} ± {null_sd:.1f} edges",
@@ -178,7 +177,7 @@ class ValueGraph:
         """One line of what has to be known to read the graph; empty without `info`."""
         facts = {**self.info, "n_edges": self.n_edges}
         facts |= {"method": facts["method"].upper()} if "method" in facts else {}
-        shown = [k for k in CAPTION if k in facts and (k != "n" or "n_effective" not in facts)]
+        shown = [k for k in CAPTION if k in facts]
         return ", ".join(CAPTION[k].format(**facts) for k in shown) if self.info else ""
 
     def draw(self, layout: str = "circle") -> Drawing:

@@ -25,8 +25,8 @@ def pc(correlations, n, alpha, tier, *, plain=False) -> tuple[np.ndarray, dict[s
     ----------
     correlations : numpy.ndarray
         Shape ``(b, d, d)``, each positive definite.
-    n : float or numpy.ndarray
-        Number of independent rows behind each, or an effective number for each pair ``(d, d)``.
+    n : int
+        Number of independent rows behind each.
     alpha : float
         Significance level of each test.
     tier : numpy.ndarray
@@ -85,8 +85,9 @@ def critical_correlation(alpha, n, n_given) -> np.ndarray:
 def skeletons(correlations, n, alpha, tier) -> tuple[np.ndarray, np.ndarray]:
     """Remove every edge whose ends are independent given some neighbours of either.
 
-    Parameters are those of :func:`pc`. Within a size of the sets held fixed, edges go only after
-    all tests. A set for x and y never holds what comes after both.
+    Parameters are those of :func:`pc`; `n` may also be one number for each pair, ``(d, d)``. Within
+    a size of the sets held fixed, edges go only after all tests. A set for x and y never holds what
+    comes after both.
 
     Returns
     -------
@@ -101,7 +102,7 @@ def skeletons(correlations, n, alpha, tier) -> tuple[np.ndarray, np.ndarray]:
     for size in range(1, d):
         critical = np.broadcast_to(critical_correlation(alpha, n, size - 1), (d, d))
         removed = np.zeros_like(skeleton)
-        for which, x, sets in neighbour_sets(skeleton, size):
+        for which, x, sets in _neighbour_sets(skeleton, size):
             r = partials(correlations, which, x, sets)
             apart = np.abs(r) < critical[x[:, None, None], sets]
             for place in range(size):
@@ -139,19 +140,19 @@ def _separating(correlations, n, alpha, tier, skeleton) -> tuple[np.ndarray, np.
     holds, lacks = np.zeros((2, b, d, d, d), dtype=bool)
     wanted = open_triples(skeleton).any(axis=2)  # pairs x, z
     for size in range(d - 1):
-        critical = np.broadcast_to(critical_correlation(alpha, n, size), (d, d))
-        for which, x, sets in neighbour_sets(skeleton, size):
+        critical = critical_correlation(alpha, n, size)
+        for which, x, sets in _neighbour_sets(skeleton, size):
             row, z = np.nonzero(wanted[which, x])
             k, x, sets = which[row], x[row], sets[row]
-            r = partials(correlations, k, x, with_first(z, sets))[:, :, 0]
-            apart = (np.abs(r) < critical[x, z][:, None]) & _in_time(tier, x, z[:, None], sets)
-            with_y, without_y = members(apart, sets, d)
+            r = partials(correlations, k, x, _with_first(z, sets))[:, :, 0]
+            apart = (np.abs(r) < critical) & _in_time(tier, x, z[:, None], sets)
+            with_y, without_y = _members(apart, sets, d)
             holds[k, x, :, z] |= with_y
             lacks[k, x, :, z] |= without_y
     return holds | np.swapaxes(holds, 1, 3), lacks | np.swapaxes(lacks, 1, 3)
 
 
-def neighbour_sets(skeleton: np.ndarray, size: int) -> Iterator[tuple[np.ndarray, ...]]:
+def _neighbour_sets(skeleton: np.ndarray, size: int) -> Iterator[tuple[np.ndarray, ...]]:
     """Yield graph ``(m,)``, variable ``(m,)`` and all its sets of neighbours ``(m, count, size)``.
 
     Variables with equally many neighbours come together.
@@ -167,12 +168,12 @@ def neighbour_sets(skeleton: np.ndarray, size: int) -> Iterator[tuple[np.ndarray
             yield part, node, neighbours[:, choices]
 
 
-def with_first(z: np.ndarray, sets: np.ndarray) -> np.ndarray:
+def _with_first(z: np.ndarray, sets: np.ndarray) -> np.ndarray:
     """Put z ``(m,)`` before the members of each of its sets ``(m, count, size)``."""
     return np.concatenate([np.broadcast_to(z[:, None, None], (*sets.shape[:2], 1)), sets], axis=2)
 
 
-def members(chosen: np.ndarray, sets: np.ndarray, d: int) -> tuple[np.ndarray, np.ndarray]:
+def _members(chosen: np.ndarray, sets: np.ndarray, d: int) -> tuple[np.ndarray, np.ndarray]:
     """Return ``(m, d)``: whether a variable is in some chosen ``(m, count)`` set; out of some."""
     inside = np.zeros((*chosen.shape, d), dtype=bool)
     np.put_along_axis(inside, sets, True, axis=2)
@@ -204,7 +205,7 @@ def partials(correlations, which, x, sets) -> np.ndarray:
         far = near[:, :, ::-1]
         between = correlations[which, sets[:, :, :1], sets[:, :, 1:]]
         return (near - far * between) / np.sqrt((1 - far**2) * (1 - between**2))
-    every = with_first(x[:, 0, 0], sets)
+    every = _with_first(x[:, 0, 0], sets)
     precision = np.linalg.inv(
         correlations[which[:, :, :, None], every[:, :, :, None], every[:, :, None]]
     )

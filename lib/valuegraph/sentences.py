@@ -51,8 +51,8 @@ class SentenceModel:
 
     @property
     def sample(self) -> np.ndarray:
-        """The scores less their means, ``(n, 1, p)``, as searches take them."""
-        return (self.table @ self.effects + self.residual)[:, None]
+        """The scores less their means, ``(n, p)``, as searches take them."""
+        return self.table @ self.effects + self.residual
 
     def without_dependence(self, rng: np.random.Generator) -> "SentenceModel":
         """Permute effects within kinds, and residuals, for each value on its own."""

@@ -48,7 +48,7 @@ class AgainstNull(NamedTuple):
 
 def as_array(scores: pd.DataFrame) -> np.ndarray:
     """Take rows apart: every role under every intervention, shape ``(roles, m, p)``."""
-    check_scores(scores, pooled=True)
+    check_scores(scores.reset_index(drop=True))
     levels = ["role", "intervention"]
     if scores.index.has_duplicates or set(scores.index.names) != set(levels):
         raise ValueError("scores need an index (intervention, role) without repeated rows")
@@ -93,11 +93,8 @@ def effective_rows(scores: pd.DataFrame) -> np.ndarray:
 
     over the three parts of the sum of squares (roles, interventions, rest), where s_i is the share
     of a part in the sum of squares of value i and df its degrees of freedom: r - 1, m - 1 and
-    (r - 1)(m - 1). Of n independent rows it is 1 / (n - 1).
-
-    :func:`valuegraph.contexts.effective_rows` holds the interventions fixed, as the search with
-    contexts does, and so leaves out what interventions share. For tests on rows as they are, which
-    do not, this is the number. Returns 1 + 1 / var_ij, shape ``(p, p)``.
+    (r - 1)(m - 1). Of n independent rows it is 1 / (n - 1). Returns 1 + 1 / var_ij, shape
+    ``(p, p)``.
     """
     squares, freedom = _sums_of_squares(as_array(scores))
     shares = squares / squares.sum(axis=0)
