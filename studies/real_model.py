@@ -20,23 +20,18 @@ from valuegraph.run_folder import read_manifest, read_run
 
 #: Where the recorded answers stand.
 DATA = Path(__file__).parent / "data" / "real_model"
-
 #: The parts of the study, in the order in which they are asked.
 PARTS = ("words", "watched", "inside", "written")
-
 #: Wordings of a stance, high and low; the first is that of the role bank.
 WORDINGS = {
     "stance": ("You care enormously about {}.", "You do not care at all about {}."),
     "priority": ("What comes first in your life is {}.", "What comes last in your life is {}."),
     "company": ("You admire people who live for {}.", "You laugh at people who live for {}."),
 }
-
 #: What the same wordings name where they are about no value.
 NOTHING = ("the colour of curtains", "the shape of clouds", "the length of rivers")
-
 #: Seeds of roles: acted on, watched, and those whose states the directions are made of.
 ACTED_SEED, WATCHED_SEED, STATES_SEED = 2601, 2602, 2603
-
 #: Layers after which the model is pushed, and the length of a push as a share of the states'.
 LAYERS, DOSE = (10, 16), 0.3
 
@@ -57,10 +52,9 @@ def sentences() -> list[vg.Sentence]:
     for inclined in (True, False):
         made += vg.hard_prompts(inventory, inclined=inclined)
     for (kind, ways), way in product(WORDINGS.items(), (0, 1)):
-        thing = NOTHING[list(WORDINGS).index(kind)]
+        text = ways[way].format(NOTHING[list(WORDINGS).index(kind)])
         origin = {"kind": "neutral", "value": "", "amount": 0.0}
-        name = f"nothing: {kind} {('high', 'low')[way]}"
-        made.append(vg.Sentence(name, ways[way].format(thing), origin))
+        made.append(vg.Sentence(f"nothing: {kind} {('high', 'low')[way]}", text, origin))
     facts = bank.facts_by_value[""]
     return made + vg.single_facts(bank, facts[:: len(facts) // 6][:6])
 
@@ -72,7 +66,7 @@ def directions(respondent, roles) -> list[vg.Shift]:
     for layer in LAYERS:
         states, told = [], []
         for one in stances:
-            asked = [replace(r, name=r.name, text=f"{r.text} {one.text}") for r in roles]
+            asked = [replace(role, text=f"{role.text} {one.text}") for role in roles]
             states.append(vg.states(respondent, asked, layer=layer).mean(axis=0))
             told.append({one.origin["value"]: one.origin["amount"]})
         states, told = pd.DataFrame(states).to_numpy(), pd.DataFrame(told)
