@@ -61,8 +61,7 @@ def sentences() -> list[vg.Sentence]:
 
 def directions(respondent, roles) -> list[vg.Shift]:
     """Pushes inside: means of states told a value high less told it low, in either direction."""
-    stances = [s for s in sentences() if s.origin["kind"] in WORDINGS]
-    made = []
+    made, stances = [], [s for s in sentences() if s.origin["kind"] in WORDINGS]
     for layer in LAYERS:
         states, told = [], []
         for one in stances:
@@ -73,7 +72,7 @@ def directions(respondent, roles) -> list[vg.Shift]:
         length = DOSE * mean_norm(states)
         for value in told:
             own = told[value].notna().to_numpy()
-            vector = difference_of_means(states[own], told.loc[own].reset_index(drop=True), value)
+            vector = difference_of_means(states[own], told[own], value)
             for amount in (1.0, -1.0):
                 name = f"{value}: layer {layer} {'up' if amount > 0 else 'down'}"
                 origin = {"kind": f"layer {layer}", "value": value, "amount": amount}
@@ -110,8 +109,7 @@ def ask(part: str, model: Path, out: Path, n_jobs: int = 2) -> None:
     answers.to_parquet(DATA / f"{part}.parquet", index=False, compression="zstd")
     manifest = json.dumps(read_manifest(run), indent=1)
     (DATA / f"{part}.json").write_text(f"{manifest}\n", encoding="utf-8")
-    vectors = {one.name: one.vector for one in asked.interventions if one and one.shifts}
-    if vectors:
+    if vectors := {one.name: one.vector for one in asked.interventions if one and one.shifts}:
         np.savez_compressed(DATA / "directions.npz", **vectors)
 
 
@@ -124,10 +122,9 @@ def load_answers(part: str) -> pd.DataFrame:
 
 def load_directions() -> list[vg.Shift]:
     """Load the recorded pushes inside, as `directions` made them."""
-    stored, made = np.load(DATA / "directions.npz"), []
-    for name in stored.files:
-        value, layer, way = re.fullmatch(r"(..): layer (\d+) (\w+)", name).groups()
-        amount = 1.0 if way == "up" else -1.0
-        origin = {"kind": f"layer {layer}", "value": value, "amount": amount}
-        made.append(vg.Shift(name, int(layer), stored[name], "everywhere", origin))
+    made = []
+    for name, vector in np.load(DATA / "directions.npz").items():
+        value, layer, way = re.split(": layer | ", name)
+        origin = {"kind": f"layer {layer}", "value": value, "amount": 1.0 if way == "up" else -1.0}
+        made.append(vg.Shift(name, int(layer), vector, "everywhere", origin))
     return made
