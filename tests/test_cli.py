@@ -120,6 +120,20 @@ def test_ctrl_c_and_trouble_on_the_way_end_in_one_line(few, call, monkeypatch):
 ACT = ("act", "--model", "organism-human", "--inventory", "few.csv", "--roles", 3, "--out", "run")
 
 
+def test_a_model_is_checked_before_it_is_asked(call, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    figures = {"mass": (0.9, "0.5 or more", True), "memory (GB)": (1.5, "", None)}
+    for passed in (True, False):
+        rows = figures | {"can be asked": (passed, "no check failed", passed)}
+        table = pd.DataFrame(rows, ["figure", "wanted", "passed"]).T.rename_axis("check")
+        monkeypatch.setattr(cli.vg, "check_model", lambda *given, table=table: table, False)
+        code, _ = call("check-model", "organism-human", "--json", "check.json")
+        kept = json.loads(Path("check.json").read_text())
+        assert (code, kept["passed"]) == (0 if passed else 1, passed)
+        assert kept["model"]["dtype"] == "float32" and len(kept["checks"]) == 3
+    assert call("check-model", "organism-nobody")[0] == 2
+
+
 def test_a_model_is_acted_on_and_goes_on_where_it_was(few, call, monkeypatch):
     code, told = call(*ACT, "--json", "graph.json")
     assert code == 0, told

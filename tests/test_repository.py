@@ -142,8 +142,8 @@ def test_imports_stand_at_the_top_but_for_heavy_libraries():
 
 def test_torch_stays_where_a_model_runs():
     running = {
-        "elicitation", "encoding", "forward", "hooks", "models", "probing", "reading", "runs",
-        "sae", "shared_prefix",
+        "checking", "elicitation", "encoding", "forward", "hooks", "models", "probing", "reading",
+        "runs", "sae", "shared_prefix",
     }  # fmt: skip
     heavy = {"torch", "transformers"}
     importing = {p.stem for p in SOURCES if heavy & imported_packages(ast.parse(p.read_text()))}
