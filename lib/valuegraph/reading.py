@@ -23,6 +23,7 @@ import torch
 
 from valuegraph.forward import ANSWER, Rows
 from valuegraph.models import Respondent
+from valuegraph.prompts import render_turns
 
 # After how many tokens the rows whose answer is settled are taken out.
 _LOOK_EVERY = 8
@@ -236,8 +237,7 @@ def end_ids(respondent: Respondent) -> tuple[int, ...]:
         declared = getattr(config, "eos_token_id", None)
         ids |= set(declared) if isinstance(declared, (list, tuple)) else {declared}
     if tokenizer.chat_template is not None:
-        turns = [{"role": "user", "content": "?"}, {"role": "assistant", "content": "\x02"}]
-        after = tokenizer.apply_chat_template(turns, tokenize=False).split("\x02")[-1]
+        after = render_turns(tokenizer, [("user", "?"), ("assistant", "\x02")]).split("\x02")[-1]
         following = tokenizer(after, add_special_tokens=False)["input_ids"][:1]
         # Special tokens with a name of their own (`all_special_ids`) are not all that there are.
         special = {i for i, token in tokenizer.added_tokens_decoder.items() if token.special}
