@@ -169,19 +169,17 @@ def _chat_frame(tokenizer, role: Role | None, fmt: PromptFormat, question: str) 
 
 def render_turns(tokenizer, turns, **options) -> str:
     """Render turns (who, text) by the chat template, without a thought where it has the switch."""
+    options |= {"tokenize": False, "enable_thinking": False}
     plain, why = [{"role": who, "content": text} for who, text in turns], "drops or changes turns"
     # Templates of models that also see want a list of parts, and make nothing of a string.
     parts = [turn | {"content": [{"type": "text", "text": turn["content"]}]} for turn in plain]
     for messages in (plain, parts):
         try:
-            text = tokenizer.apply_chat_template(
-                messages, tokenize=False, enable_thinking=False, **options
-            )
+            text = tokenizer.apply_chat_template(messages, **options)
+            if all(content.strip() in text for _, content in turns):
+                return text
         except (TemplateError, TypeError) as error:
             why = f"fails ({error})"
-            continue
-        if all(content.strip() in text for _, content in turns):
-            return text
     raise ValueError(_UNFIT.format(tokenizer.name_or_path, why))
 
 

@@ -73,9 +73,7 @@ class AnswerReader:
             encoded = [tokenizer(s, add_special_tokens=False)["input_ids"] for s in spellings]
             found.append({ids[0] for ids in encoded if len(ids) == 1} - {tokenizer.unk_token_id})
             if not found[-1]:
-                why = (
-                    f"the tokenizer of {tokenizer.name_or_path!r} has no single token for {word!r}"
-                )
+                why = f"tokenizer {tokenizer.name_or_path!r} has no single token for {word!r}"
                 raise ValueError(f"{why}, so its log-odds cannot be read; use another model")
         return cls(*(tuple(sorted(ids)) for ids in found), respondent.name)
 
@@ -89,13 +87,18 @@ class AnswerReader:
         mass : torch.Tensor
             Probability of yes and no together, shape ``(rows,)``.
         """
-        dtype, logits = logits.dtype, logits.float()
+        raw, logits = logits, logits.float()
         yes, no = (logits[:, list(ids)].logsumexp(-1) for ids in (self.yes_ids, self.no_ids))
         everything = logits.logsumexp(-1)  # the only pass over the vocabulary
-        if not bool((yes + no + everything).isfinite().all()):
-            why = f"{self.model} computes logits that are not finite in {dtype}"
-            raise ValueError(f"{why}; load it with dtype='float32', or check weights and shifts")
+        require_finite(yes + no + everything, raw, self.model)
         return yes - no, (torch.logaddexp(yes, no) - everything).exp()
+
+
+def require_finite(figures: torch.Tensor, raw: torch.Tensor, model: str) -> None:
+    """Refuse figures of which some are not finite; `raw` is what the model gave."""
+    if not bool(figures.isfinite().all()):
+        why = f"{model} computes numbers that are not finite in {raw.dtype}"
+        raise ValueError(f"{why}; load it with dtype='float32', or check weights and shifts")
 
 
 class Parsed(NamedTuple):
