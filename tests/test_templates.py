@@ -67,6 +67,13 @@ def test_a_template_that_fails_is_named_with_its_words(llama):
         prompt(broken)
 
 
+def test_prompts_are_the_same_on_every_day(llama):
+    day = "{% if strftime_now is defined %}{{ strftime_now('%d %b %Y') }}{% endif %}. "
+    for template in (CHATML % (STRING, ""), "\n" + CHATML % (STRING, "")):
+        plain, dated = (with_template(llama, text) for text in (template, day + template))
+        assert prompt(dated) == f"01 Jan 2025. {prompt(plain)}"
+
+
 # ---------------------------------------------------------------------------------- thoughts
 
 

@@ -6,7 +6,8 @@ right before the question. The layouts ``kang-plain`` and ``kang-headers`` keep 
 frame of Kang et al. (2025) for Gemma and Llama, in our words; there the site precedes the role.
 
 An answer is read where the model answers: templates are told not to think
-(``enable_thinking=False``), and a thought that they begin nevertheless is closed, empty.
+(``enable_thinking=False``), and a thought that they begin nevertheless is closed, empty. Templates
+that write today's date write the same day always, so that answers do not depend on it.
 """
 
 import re
@@ -47,6 +48,9 @@ _MARKER = "\x02"
 
 # What opens or closes a thought, such as <think>, [THINK] or <|START_THINKING|>.
 _THOUGHT = re.compile(r"[<\[][|/:\w]*(?:think|thought|reason)[\w|]*[>\]]", re.IGNORECASE)
+
+# Stands before a template, whose function for today's date it hides.
+_DAY = "{% macro strftime_now(form) %}01 Jan 2025{% endmacro %}{{ '' }}"
 
 _UNFIT = "the chat template of {!r} {}; use another model, or the layout 'kang-plain'"
 
@@ -170,6 +174,7 @@ def _chat_frame(tokenizer, role: Role | None, fmt: PromptFormat, question: str) 
 def render_turns(tokenizer, turns, **options) -> str:
     """Render turns (who, text) by the chat template, without a thought where it has the switch."""
     options |= {"tokenize": False, "enable_thinking": False}
+    options["chat_template"] = _DAY + tokenizer.get_chat_template()
     plain, why = [{"role": who, "content": text} for who, text in turns], "drops or changes turns"
     # Templates of models that also see want a list of parts, and make nothing of a string.
     parts = [turn | {"content": [{"type": "text", "text": turn["content"]}]} for turn in plain]
