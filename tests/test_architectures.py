@@ -58,6 +58,7 @@ KINDS = {
     "gemma3": ("Gemma3TextConfig", TEXT | SHORT),
     "gemma3n": ("Gemma3nTextConfig", TEXT | ALTUP),
     "gemma4": ("Gemma4TextConfig", TEXT | SHARED),
+    "minimax": ("MiniMaxConfig", TEXT | {"num_experts_per_tok": 1, "num_local_experts": 2}),
     "mamba": ("MambaConfig", SIZES | {"state_size": 8}),
     "griffin": ("RecurrentGemmaConfig", TEXT | {"intermediate_size": 96, "lru_width": 32}),
 }
@@ -130,9 +131,9 @@ def test_rows_that_end_at_different_steps_are_written_as_alone(kind, questions, 
 
 
 @pytest.mark.parametrize("name", ["mamba", "griffin"])
-def test_what_cannot_go_on_token_by_token_says_so(kind, questions, name):
+def test_what_cannot_write_says_so(kind, questions, name):
     respondent = kind(name)
-    message = f"{type(respondent.model).__name__} cannot go on token by token; .* mode='logit'"
+    message = f"{type(respondent.model).__name__} cannot write; ask it by mode='logit'"
     with pytest.raises(ValueError, match=message):
         elicit(respondent, questions, [None], mode="generate")
 

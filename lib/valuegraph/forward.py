@@ -182,8 +182,7 @@ class Rows:
             output = self._model(**arguments, past_key_values=self._cache, use_cache=keep)
         self._cache = getattr(output, "past_key_values", None) if keep else None
         if keep and self._cache is None:
-            name = type(self._model).__name__
-            raise ValueError(f"{name} cannot go on token by token; ask it with mode='logit'")
+            raise ValueError(f"{type(self._model).__name__} cannot write; ask it by mode='logit'")
         return output.logits[:, -last:]
 
     def _visible(self) -> torch.Tensor:
@@ -204,7 +203,9 @@ class Rows:
         self._ids, self._mask = self._ids[rows], self._mask[rows]
         self._positions, self._shifts = self._positions[rows], self._shifts.take(rows)
         self._places = {place: tokens[rows] for place, tokens in self._places.items()}
-        self._cache.reorder_cache(rows)  # which all kinds of cache have
+        # What all kinds have is meant for beams; a model's own kind (MiniMax) may have another.
+        own = vars(type(self._cache)).get("batch_select_indices")
+        own(self._cache, rows) if own else self._cache.reorder_cache(rows)
         if self._prefix is not None:
             self._of_row = self._of_row[rows]
             self._prefix = self._prefixes.followed_by(self._of_row)
