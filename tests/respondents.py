@@ -80,15 +80,15 @@ def prompt_alone(respondent, question, role, intervention, fmt, prefill):
             passes.append(module)
             if len(passes) > 1 and shift.where != "everywhere":
                 return None
-            moved = output.clone()
+            moved = (output[0] if isinstance(output, tuple) else output).clone()
             moved[0, places.get(shift.where, slice(None))] += torch.from_numpy(shift.vector)
-            return moved
+            return (moved, *output[1:]) if isinstance(output, tuple) else moved
 
         return add
 
     @contextlib.contextmanager
     def shifted():
-        layers = respondent.model.model.layers
+        layers = respondent.model.get_decoder().layers
         handles = [layers[shift.layer].register_forward_hook(hook(shift, [])) for shift in shifts]
         yield
         for handle in handles:

@@ -1,5 +1,7 @@
 """Discovery: truths are found, results are sound, orders change nothing, bad data are named."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -184,6 +186,43 @@ def spoilt(table, row, entry):
 def test_bad_scores_are_named(scores, spoil, message):
     with pytest.raises(ValueError, match=message):
         discover(spoil(scores))
+
+
+@pytest.fixture(scope="module")
+def unrelated():
+    """Items of a survey, answered 1 to 6 at random."""
+    table = np.random.default_rng(3).integers(1, 7, (400, 21))
+    return pd.DataFrame(table, columns=names_of(21)).astype(float)
+
+
+@pytest.mark.parametrize("decimals", [1, 2])
+def test_what_is_nearly_dependent_is_warned_of(unrelated, decimals):
+    rounded = unrelated.sub(unrelated.mean(axis=1), axis=0).round(decimals)
+    assert np.linalg.eigvalsh(rounded.corr())[0] > 1e-5
+    with pytest.warns(UserWarning, match=r"v20 are nearly dependent .smallest eigenvalue"):
+        discover(rounded, null_draws=0)
+    with pytest.warns(UserWarning, match="are nearly dependent"):
+        Correlations(rounded.corr(), 400)
+
+
+def test_tests_that_do_not_hold_are_told_by_their_null_and_codes_by_the_table(unrelated):
+    codes = unrelated.mask(np.random.default_rng(4).random(unrelated.shape) < 0.01, 88.0)
+    with pytest.warns(UserWarning) as told:
+        graph = discover(codes)
+    doubt, alarm = (str(warning.message) for warning in told)
+    assert doubt.startswith("88 (") and "like a code of missing answers; drop or mend" in doubt
+    null = graph.info["null_edges"]
+    assert null > 6 and alarm.startswith(
+        f"{null:.1f} edges without dependence, where 2.1 are chance"
+    )
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_nothing_is_warned_of_where_scores_are_sound(scores, unrelated, method):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        discover(scores, method=method, null_draws=5)
+        discover(unrelated.iloc[:, :8], method=method, null_draws=1)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from transformers import GemmaConfig
 
 from valuegraph import forward
 from valuegraph.elicitation import elicit
@@ -81,7 +82,7 @@ def test_the_budget_is_halved_where_memory_runs_out_and_nowhere_else():
     with pytest.raises(RuntimeError, match="something else"), budget:
         raise RuntimeError("something else")
     assert budget.tokens == 87
-    with pytest.raises(MemoryError, match='not suffice for one prompt.*quantize="4bit"'):
+    with pytest.raises(MemoryError, match="not hold one prompt.*quantize='4bit'"):
         with Budget(1):
             raise torch.OutOfMemoryError("fake")
 
@@ -89,7 +90,7 @@ def test_the_budget_is_halved_where_memory_runs_out_and_nowhere_else():
 def test_a_gpu_gets_as_many_tokens_as_half_of_its_free_memory_holds(monkeypatch, organism):
     sizes = {"hidden_size": 2048, "intermediate_size": 16384, "num_hidden_layers": 18}
     heads = {"num_attention_heads": 8, "num_key_value_heads": 1, "head_dim": 256}
-    model = SimpleNamespace(config=SimpleNamespace(**sizes, **heads), dtype=torch.bfloat16)
+    model = SimpleNamespace(config=GemmaConfig(**sizes, **heads), dtype=torch.bfloat16)
     gpu = SimpleNamespace(device=torch.device("cuda"), model=model)
     for free, tokens in ((20 * 10**9, 19848), (0, 1024)):  # few are tried all the same
         monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device, free=free: (free, 10**12))

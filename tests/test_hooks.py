@@ -112,7 +112,7 @@ def test_the_model_is_as_before_when_a_context_ends_or_breaks(organism, context)
     assert len(layers[1]._forward_hooks) == hooks
     assert all(map(torch.equal, states(model), before))
     for layer in (-1, 3):
-        with pytest.raises(ValueError, match=rf"layer {layer} does not exist.*layers 0 \.\.\. 2"):
+        with pytest.raises(ValueError, match=rf"layer {layer} does not exist.*there are 0 \.\.\. 2"):
             with context(model, layer, *options):
                 pass
 
@@ -123,13 +123,26 @@ def test_a_layer_that_returns_a_tuple_keeps_the_rest_of_it():
             return hidden, "attention"
 
     hidden, layer = torch.zeros(2, 3, 2), Layer()
-    model = SimpleNamespace(base_model=SimpleNamespace(layers=[layer]))
+    model = SimpleNamespace(get_decoder=lambda: SimpleNamespace(layers=[layer]))
     patch, token = torch.tensor([[9.0, 9.0], [5.0, 7.0]]), at((1, 2), rows=2, columns=3)
     with shifted(model, 0, patch, token), recorded(model, 0) as after:
         moved, rest = layer(hidden)
     assert rest == "attention" and decoder_layer(model, 0) is layer
     assert torch.equal(moved, after[0]) and moved[1, 2].tolist() == [5, 7]
     assert moved.count_nonzero() == 2 and not hidden.any()
+
+
+def test_a_pass_ends_at_a_recorded_layer_where_no_more_is_wanted(organism):
+    model, ran, after = organism.model, [], False
+    layers = model.get_decoder().layers
+    handles = [x.register_forward_hook(lambda *_, k=k: ran.append(k)) for k, x in enumerate(layers)]
+    with recorded(model, 1, stop=True) as outputs:
+        model(TEXTS.ids)
+        after = True
+    for handle in handles:
+        handle.remove()
+    assert (len(outputs), ran, after) == (1, [0, 1], False)
+    assert torch.equal(outputs[0], states(model, TEXTS.ids)[1])
 
 
 # ---- rows and their shifts

@@ -217,7 +217,7 @@ def test_folders_that_are_no_models_are_named(folder, monkeypatch):
         with pytest.raises(ValueError, match="without revision 'main'; leave it out"):
             find_files(name, revision="main")
     (folder / "adapter_config.json").write_text("{}")
-    with pytest.raises(FileNotFoundError, match=rf"{folder} holds no model .* adapters"):
+    with pytest.raises(FileNotFoundError, match=rf"{folder} holds no model .* of an adapter"):
         find_files(folder)
     (folder / "adapter_config.json").unlink()
     (folder / "config.json").unlink()

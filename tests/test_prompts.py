@@ -146,13 +146,13 @@ def test_the_site_is_the_tokens_of_its_words_in_the_instruction(respondent, role
         ),
         (
             lambda o, g: render_prompt(with_template(o, "{{ messages[0].role }}"), "Would you?"),
-            "the chat template of .* drops or changes what it is given",
+            "the chat template of .* drops or changes turns",
         ),
         (
             lambda o, g: render_prompt(
                 with_template(o, "{{ (messages | last).content | upper }}"), "Would you?", SINGER
             ),
-            "the chat template of .* drops or changes what it is given",
+            "the chat template of .* drops or changes turns",
         ),
         (
             lambda o, g: render_prompt(

@@ -190,7 +190,7 @@ def test_logits_that_are_not_finite_are_refused(llama, few_items, mode, bad):
     broken = replace(llama, name="broken", model=deepcopy(llama.model).to(torch.bfloat16))
     with torch.no_grad():
         broken.model.lm_head.weight[5] = bad
-    with pytest.raises(ValueError, match="broken computes logits that are not finite in torch.bf"):
+    with pytest.raises(ValueError, match="broken computes numbers that are not finite in torch.bf"):
         elicit(broken, few_items, [None], mode=mode)
 
 

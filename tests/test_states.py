@@ -1,5 +1,8 @@
 """States, reading and next words are those of each prompt alone."""
 
+from copy import deepcopy
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -177,6 +180,19 @@ def test_batches_do_not_change_what_is_read(llama, roles, texts):
     alone = read_texts(llama, texts, roles, pushes, batch_tokens=1)
     figures = ["log_loss", "divergence"]
     np.testing.assert_allclose(at_once[figures], alone[figures], atol=1e-5)
+
+
+def test_numbers_that_are_not_finite_are_refused(llama, roles, texts):
+    broken = replace(llama, model=deepcopy(llama.model))
+    with torch.no_grad():
+        broken.model.model.layers[1].mlp.up_proj.weight[3] = torch.inf
+    for call in (
+        lambda: states(broken, roles, layer=1),
+        lambda: next_words(broken, "Would you pray?"),
+        lambda: read_texts(broken, texts, roles, []),
+    ):
+        with pytest.raises(ValueError, match="llama computes numbers that are not finite in torch"):
+            call()
 
 
 def test_texts_that_cannot_be_read_are_refused(organism, roles):

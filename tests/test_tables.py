@@ -1,9 +1,10 @@
 """Tables of users are read as spreadsheets write them; what is not sound is refused."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from valuegraph.tables import read_own_table, require_text, require_unique, require_whole
+from valuegraph.tables import doubts, read_own_table, require_text, require_unique, require_whole
 
 
 @pytest.fixture
@@ -66,3 +67,52 @@ def test_entries_are_texts_unique_and_numbers_whole():
         with pytest.raises(ValueError, match=r"n is .* at least 1"):
             require_whole(number, 1, "n")
     require_whole(1, 1, "n")
+
+
+GRADES = np.random.default_rng(0).integers(1, 7, 300).astype(float)
+
+
+def coded(code, times):
+    return np.concatenate([np.full(times, float(code)), GRADES[times:]])
+
+
+@pytest.mark.parametrize(
+    ("name", "column", "doubt"),
+    [
+        ("v", coded(88, 3), "88 (3 times) lies far from all else"),
+        ("v", coded(-99, 3), "-99 (3 times) lies far"),
+        (
+            "v",
+            np.where(coded(77, 4) == 77, [*[99] * 2, *[88] * 298], GRADES),
+            "88 (2 times), 99 (2",
+        ),
+        ("v", np.arange(300), "column 'v' counts the rows"),
+        ("v", np.random.default_rng(0).permutation(300) + 1000, "column 'v' counts the rows"),
+        ("Unnamed: 0", GRADES, "column 'Unnamed: 0' has no name"),
+        ("", GRADES, "column '' has no name"),
+    ],
+)
+def test_what_is_hardly_a_measurement_is_doubted(name, column, doubt):
+    (found,) = doubts(pd.DataFrame({"other": GRADES, name: column}))
+    assert found.startswith(doubt)
+
+
+def test_one_code_in_each_of_two_columns_repeats():
+    (found,) = doubts(pd.DataFrame({"a": coded(88, 1), "b": coded(88, 1)[::-1]}))
+    assert found.startswith("88 (2 times)")
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        GRADES,
+        coded(9, 5),  # not so far away
+        coded(88, 1),  # a single outlier may be true
+        np.random.default_rng(0).standard_cauchy(300),
+        np.random.default_rng(0).standard_normal(300).round(1),
+        (GRADES > 5).astype(float),  # two kinds alone lie as far apart as they must
+        np.arange(9.0),
+    ],
+)
+def test_what_may_be_a_measurement_is_not_doubted(column):
+    assert doubts(pd.DataFrame({"v": column})) == []

@@ -15,6 +15,7 @@ lingam   no hidden common causes, noise that is not normal          DAG
 ======== ========================================================== ===========
 """
 
+import warnings
 from collections.abc import Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
@@ -30,13 +31,15 @@ from valuegraph.correlations import as_correlation, correlations_of
 from valuegraph.exact import search_exactly
 from valuegraph.graph import CIRCLE, HEAD, NONE, TAIL, ValueGraph, marks_of
 from valuegraph.sentences import sentence_facts, sentence_model
-from valuegraph.tables import require_whole
+from valuegraph.tables import doubts, require_whole
 
 #: Least standard deviation of scores over roles, in log-odds, or share of yes less share of no. The
 #: least in the answers recorded by Kang et al. (2025) is .16; random weights can give .005.
 MIN_SPREAD = 0.05
 #: A correlation matrix with a smaller eigenvalue counts as singular.
 MIN_EIGENVALUE = 1e-8
+#: A smaller one is warned of: two values with a correlation above .98 have it.
+NEAR_EIGENVALUE = 0.02
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,8 +58,8 @@ class Correlations:
     n: int
 
     def __post_init__(self) -> None:
-        check_correlations(self.matrix)
         require_whole(self.n, len(self.matrix) + 2, "n, the number of independent rows,")
+        check_correlations(self.matrix)
 
 
 def discover(
@@ -114,11 +117,15 @@ def discover(
     marks, counts = run([sample])
     require_whole(null_draws, 0, "null_draws")
     if null_draws:
-        rng = np.random.default_rng(seed)
+        rng, p = np.random.default_rng(seed), len(names)
         null, _ = run([independent(sample, n, rng) for _ in range(null_draws)])
         edges = (null > 0).sum(axis=(1, 2)) / 2
         info |= {"null_edges": float(edges.mean()), "null_sd": float(edges.std())}
         info |= {"null_draws": null_draws, "seed": seed}
+        chance = alpha * p * (p - 1) / 2
+        if edges.sum() > 10 + 3 * null_draws * chance:
+            odd = f"{edges.mean():.1f} edges without dependence, where {chance:.1f} are chance"
+            warnings.warn(f"{odd}: the tests do not hold for these scores", stacklevel=2)
     if null_draws and sentences is not None:
         model = sentence_model(data, sentences)
         null, _ = run([model.without_dependence(rng).sample for _ in range(null_draws)])
@@ -282,7 +289,7 @@ _RUN = {"pc": _pc, "exact": _exact, "pc-plain": _pc_plain, "fci": _fci, "lingam"
 
 
 def check_scores(scores: pd.DataFrame, *, min_spread: float = 0.0) -> None:
-    """Refuse scores that say nothing, or say it more than once.
+    """Refuse scores that say nothing, or say it more than once; warn of what is hardly a score.
 
     Parameters
     ----------
@@ -306,22 +313,26 @@ def check_scores(scores: pd.DataFrame, *, min_spread: float = 0.0) -> None:
     sd = data.std(axis=0)
     flat = np.flatnonzero((sd < min_spread) | (sd <= 1e-12 * np.abs(data).max(axis=0)))
     if len(flat):
-        raise ValueError(
-            f"{', '.join(scores.columns[flat])} hardly vary over roles (SD {sd[flat].max():.2g} at "
-            f"most, min_spread is {min_spread:g}): drop these values, or ask more varied roles"
-        )
+        why = f"(SD {sd[flat].max():.2g} at most, min_spread is {min_spread:g})"
+        way_out = f"{why}: drop these values, or ask more varied roles"
+        raise ValueError(f"{', '.join(scores.columns[flat])} hardly vary over roles {way_out}")
+    for doubt in doubts(scores):
+        warnings.warn(f"{doubt}; drop or mend it, else edges come of it", stacklevel=4)
 
 
 def check_correlations(matrix: pd.DataFrame) -> None:
-    """Refuse a frame that is no correlation matrix, or a singular one."""
+    """Refuse a frame that is no correlation matrix, or a singular one; warn of nearly one."""
     correlation, names = _numbers(matrix), matrix.columns
     unit = np.allclose(np.diag(correlation), 1, atol=1e-6) and matrix.index.equals(names)
     if not unit or not np.allclose(correlation, correlation.T, atol=1e-6):
         raise ValueError("correlations must be symmetric, labels included, with a diagonal of ones")
     eigenvalues, vectors = np.linalg.eigh(correlation)
+    involved = ", ".join(names[np.abs(vectors[:, 0]) > 0.05])
     if eigenvalues[0] < MIN_EIGENVALUE:
-        involved = ", ".join(names[np.abs(vectors[:, 0]) > 0.05])
         raise ValueError(f"{involved} are linearly dependent, as ipsatised scores are; drop one")
+    if eigenvalues[0] < NEAR_EIGENVALUE:
+        why = f"(smallest eigenvalue {eigenvalues[0]:.2g}), as rounded ipsatised scores are"
+        warnings.warn(f"{involved} are nearly dependent {why}: edges come of it", stacklevel=5)
 
 
 def _numbers(frame: pd.DataFrame) -> np.ndarray:

@@ -194,9 +194,6 @@ def _warn_of_doubtful(answers: pd.DataFrame, mode: str) -> None:
         share = (answers["mass"] < LOW_MASS).mean()
         what = f"have less than {LOW_MASS:g} of their probability on yes and no"
     if share > TOLERATED:
-        warnings.warn(
-            f"{share:.0%} of the answers of {answers['model'].iloc[0]} {what}; their scores may "
-            "mean little. Try another format, and compare both modes",
-            DoubtfulAnswers,
-            stacklevel=3,
-        )
+        advice = "their scores may mean little. Try another format, and compare both modes"
+        doubt = f"{share:.0%} of the answers of {answers['model'].iloc[0]} {what}; {advice}"
+        warnings.warn(doubt, DoubtfulAnswers, stacklevel=3)

@@ -55,14 +55,22 @@ def default_batch_tokens(respondent: Respondent) -> int:
 
 def tokens_in(free: int, config, *, itemsize: int) -> int:
     """Tokens whose activations, and the cache of what is written, fit into half of `free` bytes."""
+    config = config.get_text_config().to_dict()
+    layers = (config.get("per_layer_config") or {}).values()  # what differs in some architectures
+
+    def largest(name: str, default: int = 0) -> int:
+        return int(np.hstack([x.get(name) or 0 for x in (config, *layers)]).max()) or default
+
+    width = largest("hidden_size")
     # Of one token: gate, up and product of the MLP, and the residual stream in several copies, in
     # the model's type and once more in float32.
-    mlp = getattr(config, "intermediate_size", None) or 4 * config.hidden_size
-    per_token = (3 * mlp + 8 * config.hidden_size) * (itemsize + 4)
+    mlp = largest("intermediate_size", 4 * width)
+    per_token = (3 * mlp + 8 * width) * (itemsize + 4)
     # Keys and values of all layers stay, for the token and for five times as many written after it.
-    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
-    head = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    per_token += 6 * 2 * config.num_hidden_layers * heads * head * itemsize
+    heads = largest("num_attention_heads", 1)
+    head = largest("head_dim", width // heads)
+    heads = largest("num_key_value_heads", heads)
+    per_token += 6 * 2 * largest("num_hidden_layers") * heads * head * itemsize
     return max(0, int(0.5 * free / per_token))
 
 
@@ -79,10 +87,10 @@ class Budget:
         if not isinstance(error, torch.OutOfMemoryError):
             return False
         if self.tokens <= 1:
-            raise MemoryError(
-                "the GPU's memory does not suffice for one prompt; load the model with "
-                'quantize="4bit" or a smaller dtype, or use another device'
-            ) from error
+            way_out = (
+                "load the model with quantize='4bit' or a smaller dtype, or use another device"
+            )
+            raise MemoryError(f"the GPU's memory does not hold one prompt; {way_out}") from error
         self.tokens //= 2
         # Said aloud: the next run can begin with a batch that fits.
         warnings.warn(f"out of GPU memory; going on with batch_tokens={self.tokens}", stacklevel=2)
@@ -162,23 +170,21 @@ class Rows:
             Whether more tokens will follow.
         """
         mask = self._mask.long() if self._prefix is None else self._visible()
-        arguments = {} if self._prefix is None else {"shared_prefix": self._prefix}
+        arguments = {"input_ids": self._ids, "attention_mask": mask}
+        # As positions: told a number, Gemma 4 drops the other tokens within its layers.
+        wanted = torch.arange(-last, 0, device=mask.device)
+        arguments |= {"position_ids": self._positions, "logits_to_keep": wanted}
+        arguments |= {} if self._prefix is None else {"shared_prefix": self._prefix}
         with ExitStack() as stack:
             if self._prefix is not None:
                 stack.enter_context(sharing(self._model))
             if self._resume is not None:
                 stack.enter_context(resumed_after(self._model, *self._resume))
             stack.enter_context(self._shifts.acting(self._model, self._places))
-            output = self._model(
-                input_ids=self._ids,
-                attention_mask=mask,
-                position_ids=self._positions,
-                past_key_values=self._cache,
-                use_cache=keep,
-                logits_to_keep=last,
-                **arguments,
-            )
-        self._cache = output.past_key_values if keep else None
+            output = self._model(**arguments, past_key_values=self._cache, use_cache=keep)
+        self._cache = getattr(output, "past_key_values", None) if keep else None
+        if keep and self._cache is None:
+            raise ValueError(f"{type(self._model).__name__} cannot write; ask it by mode='logit'")
         return output.logits[:, -last:]
 
     def _visible(self) -> torch.Tensor:
@@ -199,7 +205,9 @@ class Rows:
         self._ids, self._mask = self._ids[rows], self._mask[rows]
         self._positions, self._shifts = self._positions[rows], self._shifts.take(rows)
         self._places = {place: tokens[rows] for place, tokens in self._places.items()}
-        self._cache.batch_select_indices(rows)
+        # What all kinds have is meant for beams; a model's own kind (MiniMax) may have another.
+        own = vars(type(self._cache)).get("batch_select_indices")
+        own(self._cache, rows) if own else self._cache.reorder_cache(rows)
         if self._prefix is not None:
             self._of_row = self._of_row[rows]
             self._prefix = self._prefixes.followed_by(self._of_row)

@@ -265,12 +265,9 @@ def _parent_sets(graph: ValueGraph, value: int) -> list[list[int]]:
     certain = np.flatnonzero(arrows(graph.adjacency)[:, value])
     both = graph.adjacency & graph.adjacency.T
     near = [j for j in np.flatnonzero(both[value]) if skeleton[j, certain].all()]
-    return [
-        sorted((*certain, *chosen))
-        for size in range(len(near) + 1)
-        for chosen in combinations(near, size)
-        if all(skeleton[pair] for pair in combinations(chosen, 2))
-    ]
+    some = (chosen for size in range(len(near) + 1) for chosen in combinations(near, size))
+    joined = (chosen for chosen in some if all(skeleton[pair] for pair in combinations(chosen, 2)))
+    return [sorted((*certain, *chosen)) for chosen in joined]
 
 
 def reached(graph: ValueGraph) -> pd.DataFrame:

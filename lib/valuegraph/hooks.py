@@ -1,8 +1,8 @@
 """Reading and shifting the residual stream while a model runs, and running some layers alone.
 
 The output of layer ``l`` (counted from 0) is the residual stream after it, which SAELens calls
-``blocks.l.hook_resid_post``. All context managers work on any decoder with ``base_model.layers``,
-last as long as their ``with`` block, and can be nested::
+``blocks.l.hook_resid_post``. All context managers work on any decoder with layers that hand on one
+residual stream, last as long as their ``with`` block, and can be nested::
 
     with shifted(model, 12, vectors, tokens):      # add vectors[row] to the marked tokens
     with recorded(model, 12) as states:            # states: one tensor for each forward pass
@@ -13,7 +13,7 @@ last as long as their ``with`` block, and can be nested::
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM
@@ -26,9 +26,10 @@ _HOLDERS = dict.fromkeys(("llama", "mistral", "qwen2", "gemma"), "llama") | {"qw
 
 def decoder_layer(model, layer: int) -> torch.nn.Module:
     """Return a layer of the model, counted from 0."""
-    if layer not in range(n := len(model.base_model.layers)):
-        raise ValueError(f"layer {layer} does not exist; this model has layers 0 ... {n - 1}")
-    return model.base_model.layers[layer]
+    layers = model.get_decoder().layers
+    if layer not in range(len(layers)):
+        raise ValueError(f"layer {layer} does not exist; there are 0 ... {len(layers) - 1}")
+    return layers[layer]
 
 
 @contextmanager
@@ -37,9 +38,12 @@ def _output_changed(model, layer: int, change: Callable) -> Iterator[None]:
 
     def hook(module, inputs, output):
         # Layers of some architectures return a tuple.
-        if isinstance(output, tuple):
-            return (change(output[0]), *output[1:])
-        return change(output)
+        hidden, *rest = output if isinstance(output, tuple) else (output,)
+        if hidden.dim() != 3:
+            those = f"{type(model).__name__} hand on {len(hidden)} streams at once, as in Gemma 3n"
+            raise ValueError(f"layers of {those}: no states, no shifts; asking and sentences work")
+        changed = change(hidden)
+        return (changed, *rest) if isinstance(output, tuple) else changed
 
     handle = decoder_layer(model, layer).register_forward_hook(hook)
     try:
@@ -72,9 +76,21 @@ def shifted(model, layer: int, vectors: torch.Tensor, tokens: torch.Tensor) -> I
         yield
 
 
+class _Stop(Exception):
+    """Ends a forward pass of which no more is wanted."""
+
+
 @contextmanager
-def recorded(model, layer: int) -> Iterator[list[torch.Tensor]]:
+def recorded(model, layer: int, *, stop: bool = False) -> Iterator[list[torch.Tensor]]:
     """Collect the outputs of a layer.
+
+    Parameters
+    ----------
+    model, layer
+        Whose outputs.
+    stop
+        Whether the ``with`` block ends at the first of them, without running the layers above; it
+        does so in any architecture, whatever its layers return.
 
     Yields
     ------
@@ -85,9 +101,11 @@ def recorded(model, layer: int) -> Iterator[list[torch.Tensor]]:
 
     def keep(hidden: torch.Tensor) -> torch.Tensor:
         outputs.append(hidden.detach())
+        if stop:
+            raise _Stop
         return hidden
 
-    with _output_changed(model, layer, keep):
+    with suppress(_Stop), _output_changed(model, layer, keep):
         yield outputs
 
 
@@ -95,7 +113,7 @@ def recorded(model, layer: int) -> Iterator[list[torch.Tensor]]:
 def stopped_after(model, layer: int) -> Iterator[None]:
     """Pass over all layers above one; what the model makes of its states is of no use."""
     decoder_layer(model, layer)
-    layers = list(model.base_model.layers)
+    layers = list(model.get_decoder().layers)
     above = [_PassedOver()] * (len(layers) - layer - 1)
     with _layers_swapped(model, [*layers[: layer + 1], *above]):
         yield
@@ -109,7 +127,7 @@ def resumed_after(model, layer: int, states: torch.Tensor) -> Iterator[None]:
     """
     decoder_layer(model, layer)
     below = [*[_PassedOver()] * layer, _PassedOver(states)]
-    with _layers_swapped(model, [*below, *model.base_model.layers[layer + 1 :]]):
+    with _layers_swapped(model, [*below, *model.get_decoder().layers[layer + 1 :]]):
         yield
 
 
@@ -127,12 +145,12 @@ class _PassedOver(torch.nn.Module):
 
 @contextmanager
 def _layers_swapped(model, layers: Sequence[torch.nn.Module]) -> Iterator[None]:
-    before = model.base_model.layers
-    model.base_model.layers = torch.nn.ModuleList(layers)
+    decoder = model.get_decoder()
+    before, decoder.layers = decoder.layers, torch.nn.ModuleList(layers)
     try:
         yield
     finally:
-        model.base_model.layers = before
+        decoder.layers = before
 
 
 class RowShifts:

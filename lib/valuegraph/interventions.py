@@ -63,6 +63,9 @@ class Shift:
 class Sentence:
     """Text added at the end of the role; without a role, it is the role.
 
+    Without a role it follows what the chat template says of the model by default, so that the
+    sentence alone is new. As a baseline take a neutral sentence, which is a turn more, too.
+
     Attributes
     ----------
     name

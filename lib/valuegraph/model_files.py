@@ -52,11 +52,14 @@ class ModelFiles:
         The folder with its files; for a model of the hub, a folder in the hub's cache.
     repository
         Its name on the hub, ``owner/model``; None for a folder of this machine.
+    gguf
+        Name of the GGUF file in the folder that holds everything, if it is one.
     """
 
     name: str
     folder: Path
     repository: str | None = None
+    gguf: str | None = None
 
 
 def find_files(name: str | Path, *, revision: str | None = None) -> ModelFiles:
@@ -65,10 +68,14 @@ def find_files(name: str | Path, *, revision: str | None = None) -> ModelFiles:
     Parameters
     ----------
     name
-        Name of a shipped organism, a key of `HUB_NAMES`, ``owner/model`` of the hub, or a folder.
+        Name of a shipped organism, a key of `HUB_NAMES`, ``owner/model`` of the hub, a folder, or a
+        GGUF file.
     revision
         Branch, tag or commit of the hub; by default the newest.
     """
+    file = Path(name).expanduser()
+    if file.suffix == ".gguf" and file.is_file() and revision is None:
+        return ModelFiles(str(name), file.parent, gguf=file.name)
     repository, folder = _locate(name)
     if folder is not None and revision is not None:
         raise ValueError(f"{name} is a folder, without revision {revision!r}; leave it out")
@@ -76,8 +83,8 @@ def find_files(name: str | Path, *, revision: str | None = None) -> ModelFiles:
     # An adapter would be loaded with weights from elsewhere, which no hash tells.
     if not (folder / "config.json").is_file() or (folder / "adapter_config.json").is_file():
         raise FileNotFoundError(
-            f"{repository or folder} holds no model with a config.json{_offline()}; adapters and "
-            "GGUF files cannot be loaded: name the model from which they were made"
+            f"{repository or folder} holds no model with a config.json{_offline()}; name a GGUF "
+            "file itself, and instead of an adapter the model into which it was merged"
         )
     return ModelFiles(str(name), folder, repository)
 
@@ -91,12 +98,12 @@ def fetch_weights(files: ModelFiles) -> str:
         The commit of the hub; for a folder, ``sha256:`` and the SHA-256 of its weights file, or,
         where there are several, of their list as ``sha256sum`` prints it.
     """
-    folder, repository, wanted = files.folder, files.repository, [WEIGHTS]
+    folder, repository, wanted = files.folder, files.repository, [files.gguf or WEIGHTS]
     if repository:
         _fetch(repository, folder.name, wanted)
     # Where both are there, transformers takes the single file, not the index.
     index = folder / INDEX
-    if not (folder / WEIGHTS).is_file() and index.is_file():
+    if not (folder / wanted[0]).is_file() and index.is_file():
         parts = json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()
         wanted = sorted(set(parts))
         if outside := [p for p in wanted if not re.fullmatch(r"[^/\\]+\.safetensors", p)]:

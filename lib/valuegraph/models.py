@@ -1,5 +1,6 @@
 """Respondents: chat models with their tokenizers, by short name, hub name or folder."""
 
+import warnings
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +19,17 @@ _SAFELY = {"local_files_only": True, "trust_remote_code": False}
 
 _TOO_LARGE = "{} does not fit on {} ({}); try dtype='bfloat16', quantize='4bit' or a smaller model"
 _NO_DECODER = (
-    "{} (architecture: {}) is no decoder with layers at `base_model.layers`; code of its own "
-    "(trust_remote_code) is never run; take a chat model such as Gemma, Llama, Mistral or Qwen2"
+    "{} (architecture: {}) is no decoder with layers, nor can one be loaded out of it; code of its "
+    "own (trust_remote_code) is never run; take a chat model such as Gemma, Llama, Mistral or Qwen2"
 )
+_NO_BFLOAT16 = (
+    "this GPU does not compute in bfloat16: the weights become float16, in which some models "
+    "overflow (their answers are then refused); with dtype='float32' none does"
+)
+
+# Where the language part of a model that also sees or hears lies, and where alone.
+_PART = r"^(?:model\.)?(?:language|text)_model\."
+_ALONE = {rf"{_PART}lm_head": "lm_head", rf"{_PART}(?:model\.)?": "model."}
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +43,7 @@ class Respondent:
     model
         A causal language model in evaluation mode.
     tokenizer
-        Its tokenizer, with a chat template.
+        Its tokenizer.
     revision
         Which weights they are: the commit of the hub, or ``sha256:`` and a hash of the weights of a
         folder; empty for a model that was not loaded.
@@ -53,12 +62,12 @@ class Respondent:
     @property
     def width(self) -> int:
         """Width of the residual stream."""
-        return self.model.config.hidden_size
+        return self.model.config.get_text_config().hidden_size
 
     @property
     def n_layers(self) -> int:
         """Number of layers."""
-        return self.model.config.num_hidden_layers
+        return self.model.config.get_text_config().num_hidden_layers
 
     @property
     def description(self) -> dict[str, str | int | None]:
@@ -70,15 +79,11 @@ class Respondent:
         """
         bits = [b for b in ("8bit", "4bit") if getattr(self.model, f"is_loaded_in_{b}", False)]
         method = getattr(self.model, "quantization_method", None)
-        return {
-            "name": self.name,
-            "revision": self.revision,
-            "architecture": type(self.model).__name__,
-            "parameters": self.model.num_parameters(),
-            "dtype": str(self.model.dtype).removeprefix("torch."),
-            "quantize": bits[0] if bits else method and str(getattr(method, "value", method)),
-            "device": self.device.type,
-        }
+        quantize = bits[0] if bits else method and str(getattr(method, "value", method))
+        size, dtype = self.model.num_parameters(), str(self.model.dtype).removeprefix("torch.")
+        facts = {"name": self.name, "revision": self.revision}
+        facts |= {"architecture": type(self.model).__name__, "parameters": size, "dtype": dtype}
+        return facts | {"quantize": quantize, "device": self.device.type}
 
 
 def load_model(name, *, device=None, dtype=None, quantize=None, revision=None) -> Respondent:
@@ -91,14 +96,16 @@ def load_model(name, *, device=None, dtype=None, quantize=None, revision=None) -
     ----------
     name : str or Path
         A shipped organism (``organism-human``, ``-alien``, ``-plain``, ``-surface``),
-        ``gemma-2b-it`` or ``llama-3-8b-it``, any other hub name (``owner/model``), or a folder in
-        Hugging Face format.
+        ``gemma-2b-it`` or ``llama-3-8b-it``, any other hub name (``owner/model``), a folder in
+        Hugging Face format, or a GGUF file (with the package ``gguf``). Of a model that also sees
+        or hears, the language part is loaded; what has no chat template (base models) can be asked
+        in the layouts of Kang et al.
     device : str or torch.device, optional
         By default the first CUDA GPU if there is one, else the CPU; ``"mps"`` is the GPU of a Mac.
     dtype : str or torch.dtype, optional
         Of the weights, ``"float32"``, ``"bfloat16"``, ``"float16"`` or a type of torch. By default
         float32 on a CPU; on a GPU the checkpoint's own type, but float16 for bfloat16 where the GPU
-        does not compute in it (a T4, for instance).
+        does not compute in it (a T4, for instance), with a warning.
     quantize : str, optional
         ``"8bit"`` or ``"4bit"`` (nf4): the weights of the linear layers in 8 or 4 bits by
         bitsandbytes, on a CUDA GPU. `dtype` is then the type of all else: by default float16 with 8
@@ -144,7 +151,7 @@ def load_model(name, *, device=None, dtype=None, quantize=None, revision=None) -
     if parameters < 3e8:  # loaded in a blink
         logging.disable_progress_bar()
     try:
-        model = _load_weights(files, device, options)
+        model = _load_weights(files, config, device, options)
     finally:
         if bar:
             logging.enable_progress_bar()
@@ -152,11 +159,21 @@ def load_model(name, *, device=None, dtype=None, quantize=None, revision=None) -
 
 
 def read_config(files: ModelFiles) -> transformers.PreTrainedConfig:
-    """Read the configuration of a model from what `valuegraph.model_files.find_files` returned."""
+    """Read the configuration of a model, or of its language part if it also sees or hears.
+
+    `files` are what `valuegraph.model_files.find_files` returned.
+    """
     try:
-        return AutoConfig.from_pretrained(files.folder, **_SAFELY)
+        config = AutoConfig.from_pretrained(files.folder, gguf_file=files.gguf, **_SAFELY)
+        text = config.get_text_config(decoder=True)
     except ValueError as error:
         raise ValueError(_NO_DECODER.format(files.name, "unknown to transformers")) from error
+    except ImportError as error:
+        raise ImportError(f"{files.name} needs the package gguf: pip install gguf") from error
+    for name in ("dtype", "quantization_config", "tie_word_embeddings", "transformers_weights"):
+        if text is not config and (shared := getattr(config, name, None)) is not None:
+            setattr(text, name, shared)
+    return text
 
 
 def available_memory(device: torch.device | str = "cpu") -> int:
@@ -175,7 +192,10 @@ def _default_dtype(checkpoint, quantize: str | None, device: torch.device) -> to
     wanted = {"8bit": torch.float16, "4bit": torch.bfloat16}.get(quantize, checkpoint)
     # Older GPUs only emulate bfloat16.
     old = device.type == "cuda" and torch.cuda.get_device_capability(device) < (8, 0)
-    return torch.float16 if wanted == torch.bfloat16 and old else wanted
+    if old and wanted == torch.bfloat16:
+        warnings.warn(_NO_BFLOAT16, stacklevel=3)
+        return torch.float16
+    return wanted
 
 
 def _count_parameters(config: transformers.PreTrainedConfig, files: ModelFiles) -> int:
@@ -183,25 +203,24 @@ def _count_parameters(config: transformers.PreTrainedConfig, files: ModelFiles) 
     if type(config) in transformers.MODEL_FOR_CAUSAL_LM_MAPPING and not config.is_encoder_decoder:
         with torch.device("meta"):  # shapes without memory
             model = AutoModelForCausalLM.from_config(deepcopy(config), trust_remote_code=False)
-        if hasattr(model.base_model, "layers") and not hasattr(config, "transformers_weights"):
+        if hasattr(model.get_decoder(), "layers") and not hasattr(config, "transformers_weights"):
             return model.num_parameters()
     raise ValueError(_NO_DECODER.format(files.name, config.model_type))
 
 
 def _load_tokenizer(files: ModelFiles) -> transformers.PreTrainedTokenizerBase:
-    """Load the tokenizer, which must know how to write turns."""
+    """Load the tokenizer."""
     try:
-        tokenizer = AutoTokenizer.from_pretrained(files.folder, **_SAFELY)
+        tokenizer = AutoTokenizer.from_pretrained(files.folder, gguf_file=files.gguf, **_SAFELY)
     except (OSError, ValueError) as error:
         raise ValueError(f"the tokenizer of {files.name} cannot be loaded: {error}") from error
-    if tokenizer.chat_template is None:
-        raise ValueError(f"{files.name} has no chat template; use its instruction-tuned version")
     tokenizer.name_or_path = files.repository or str(files.folder)  # not a folder of the cache
     return tokenizer
 
 
-def _load_weights(files: ModelFiles, device: torch.device, options: dict) -> object:
+def _load_weights(files: ModelFiles, config, device: torch.device, options: dict) -> object:
     """Load the weights and put them on the device."""
+    options |= {"config": config, "key_mapping": _ALONE, "gguf_file": files.gguf}
     try:
         model, report = AutoModelForCausalLM.from_pretrained(
             files.folder, use_safetensors=True, output_loading_info=True, **_SAFELY, **options

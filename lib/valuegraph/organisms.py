@@ -101,12 +101,10 @@ class StructuralModel:
 
     def save(self, path: str | Path) -> None:
         """Write the model as JSON, numbers rounded to six decimals."""
-        content = {
-            "description": self.description,
-            "values": list(self.values),
-            "noise_sd": dict(zip(self.values, self.noise_sd.round(6).tolist(), strict=True)),
-            "edges": [[cause, effect, round(weight, 6)] for cause, effect, weight in self.edges],
-        }
+        noise = dict(zip(self.values, self.noise_sd.round(6).tolist(), strict=True))
+        edges = [[cause, effect, round(weight, 6)] for cause, effect, weight in self.edges]
+        content = {"description": self.description, "values": list(self.values)}
+        content |= {"noise_sd": noise, "edges": edges}
         content |= {"facts": self.facts} if self.facts else {}
         Path(path).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 

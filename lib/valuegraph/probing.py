@@ -10,9 +10,10 @@ from valuegraph.answers import NO_INTERVENTION
 from valuegraph.elicitation import names_of, text_and_shifts, with_text
 from valuegraph.encoding import encode, encode_prompts, pad_left
 from valuegraph.forward import Budget, Rows, buckets, default_batch_tokens
-from valuegraph.hooks import RowShifts, recorded, stopped_after, tokens_of_places
+from valuegraph.hooks import RowShifts, recorded, tokens_of_places
 from valuegraph.interventions import AT_SITE, PLACES
 from valuegraph.prompts import ANSWER_PREFIX, PromptFormat, render_parts, render_prompt, site_tokens
+from valuegraph.reading import require_finite
 from valuegraph.roles import NO_ROLE
 
 _NOTHING = RowShifts((), None)
@@ -57,8 +58,9 @@ def states(respondent, roles, *, layer, where="site-end", questions=(), fmt=None
     of_text = {}
     for group in buckets(list(map(len, texts)), budget=default_batch_tokens(respondent)):
         padded = pad_left([texts[i] for i in group], respondent.device)
-        with stopped_after(respondent.model, layer), recorded(respondent.model, layer) as outputs:
+        with recorded(respondent.model, layer, stop=True) as outputs:
             Rows(respondent.model, padded, _NOTHING).read()
+        require_finite(outputs[0], outputs[0], respondent.name)
         tokens = tokens_of_places(padded.mask, [sites[i] for i in group])[where]
         tokens = tokens if at_site else tokens & (tokens.cumsum(1) > 1)
         of_text |= {i: outputs[0][k, tokens[k]].float().cpu() for k, i in enumerate(group)}
@@ -82,7 +84,9 @@ def next_words(respondent, question, role=None, *, fmt=None, n=10) -> pd.Series:
     """
     prompt = encode(respondent, render_prompt(respondent.tokenizer, question, role, fmt=fmt))
     rows = Rows(respondent.model, pad_left([prompt], respondent.device), _NOTHING)
-    top = rows.read()[0, -1].float().softmax(-1).topk(n)
+    logits = rows.read()[0, -1]
+    top = logits.float().softmax(-1).topk(n)
+    require_finite(top.values, logits, respondent.name)
     words = [respondent.tokenizer.decode([i]).strip() for i in top.indices.tolist()]
     return pd.Series(top.values.cpu().numpy(), words, name="probability")
 
@@ -135,7 +139,7 @@ def read_texts(respondent, texts, roles, interventions, *, fmt=None, batch_token
     table = index.to_frame(index=False)[["intervention", "role"]]
     table["log_loss"] = (log_loss[:, 1:] - log_loss[:, :1]).ravel()
     table["divergence"] = divergence[:, 1:].ravel()
-    guessing = np.log(respondent.model.config.vocab_size)
+    guessing = np.log(respondent.model.config.get_text_config().vocab_size)
     return table.assign(reads=bool(log_loss[:, 0].mean() < guessing))
 
 
@@ -154,18 +158,19 @@ def _row(respondent, text: str, role, added: str, shifts: tuple, fmt: PromptForm
 def _read(respondent, rows: Sequence[tuple], budget: int) -> np.ndarray:
     """Sum the log-loss of a text in each row, and its divergence from the first: (2, rows)."""
     ids, (scored, *_), sites, shifts = zip(*rows, strict=True)  # all rows end in the same text
+    device = respondent.device
     # Logits of all words take memory, too.
-    room = _LOGIT_BYTES // (12 * (scored + 1) * respondent.model.config.vocab_size)
+    room = _LOGIT_BYTES // (
+        12 * (scored + 1) * respondent.model.config.get_text_config().vocab_size
+    )
     size, base, figures = max(1, min(room, budget // max(map(len, ids)))), None, []
     for some in (slice(start, start + size) for start in range(0, len(rows), size)):
-        texts, moves = (
-            pad_left(ids[some], respondent.device),
-            RowShifts(shifts[some], respondent.device),
-        )
+        texts, moves = pad_left(ids[some], device), RowShifts(shifts[some], device)
         logits = Rows(respondent.model, texts, moves, sites=sites[some]).read(last=scored + 1)
         log_q = logits[:, :-1].float().log_softmax(-1)  # (rows, scored, words)
         base = log_q[:1].clone() if base is None else base
         log_loss = -log_q.gather(-1, texts.ids[:, -scored:, None])[..., 0].double().sum(-1)
         divergence = (base.exp() * (base - log_q)).sum(-1).double().sum(-1)
+        require_finite(log_loss + divergence, logits, respondent.name)
         figures.append(torch.stack([log_loss, divergence]))
     return torch.cat(figures, dim=1).cpu().numpy()

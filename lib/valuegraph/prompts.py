@@ -4,14 +4,19 @@ One prompt asks one question. In the ``chat`` layout the role stands first, so t
 before the words "according to your values"; those words, the *site* of the paper's steering, stand
 right before the question. The layouts ``kang-plain`` and ``kang-headers`` keep the order and the
 frame of Kang et al. (2025) for Gemma and Llama, in our words; there the site precedes the role.
+
+An answer is read where the model answers: templates are told not to think
+(``enable_thinking=False``), and a thought that they begin nevertheless is closed, empty. Templates
+that write today's date write the same day always, so that answers do not depend on it.
 """
 
+import re
 from dataclasses import dataclass
 from itertools import product, starmap
 
 from jinja2.exceptions import TemplateError
 
-from valuegraph.roles import Role
+from valuegraph.roles import NO_ROLE, Role
 
 #: The words of the steering site.
 SITE = "your values"
@@ -40,6 +45,12 @@ EXAMPLES = (
 
 # No text contains it, and it is no white space, which many templates trim.
 _MARKER = "\x02"
+
+# What opens or closes a thought, such as <think>, [THINK] or <|START_THINKING|>.
+_THOUGHT = re.compile(r"[<\[][|/:\w]*(?:think|thought|reason)[\w|]*[>\]]", re.IGNORECASE)
+
+# Stands before a template, whose function for today's date it hides.
+_DAY = "{% macro strftime_now(form) %}01 Jan 2025{% endmacro %}{{ '' }}"
 
 _UNFIT = "the chat template of {!r} {}; use another model, or the layout 'kang-plain'"
 
@@ -102,7 +113,7 @@ def render_prompt(tokenizer, question, role=None, *, fmt=None, prefill=ANSWER_PR
     ----------
     tokenizer : transformers.PreTrainedTokenizerBase
         Where its chat template has no system turn (Gemma), the role stands before the instruction
-        of the user's turn.
+        of the user's turn. A role takes the place of a default system turn (Qwen2.5, SmolLM2).
     question : str
         What is asked.
     role : Role, optional
@@ -138,29 +149,60 @@ def render_parts(tokenizer, questions, role=None, *, fmt=None, prefill=ANSWER_PR
     # The space before the question belongs to the suffix: many tokenizers join it to the next word.
     parts = frame(tokenizer, role, fmt, _MARKER).split(f" {_MARKER}")
     if len(parts) != 2 or (role is not None and role.text.strip() not in parts[0]):
-        raise ValueError(_UNFIT.format(tokenizer.name_or_path, "drops or changes what it is given"))
+        raise ValueError(_UNFIT.format(tokenizer.name_or_path, "drops or changes turns"))
     return [(parts[0], f" {question.strip()}{parts[1]}{prefill}") for question in questions]
 
 
 def _chat_frame(tokenizer, role: Role | None, fmt: PromptFormat, question: str) -> str:
     """Render the turns; a role goes into the system turn where there is one."""
-    content = f"{fmt.instruction} {question}"
-    messages = [{"role": "user", "content": content}]
+    turns = [("user", f"{fmt.instruction} {question}")]
     if role is not None and has_system_turn(tokenizer):
-        messages.insert(0, {"role": "system", "content": role.text})
+        # What is told to the model itself is added to what its template says of it.
+        default = default_system(tokenizer) if role.name == NO_ROLE else ""
+        turns.insert(0, ("system", f"{default} {role.text}".strip()))
     elif role is not None:
-        messages[0]["content"] = f"{role.text}\n{content}"
-    return tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        turns[0] = ("user", f"{role.text}\n{turns[0][1]}")
+    text = render_turns(tokenizer, turns, add_generation_prompt=True)
+    tag = (_THOUGHT.findall(text.rpartition(question)[2]) or ["/"])[-1]
+    if "/" in tag or "END" in tag:
+        return text
+    if "|" in tag:
+        raise ValueError(_UNFIT.format(tokenizer.name_or_path, f"leaves a thought open by {tag}"))
+    return f"{text}\n{tag[0]}/{tag[1:]}\n\n"
+
+
+def render_turns(tokenizer, turns, **options) -> str:
+    """Render turns (who, text) by the chat template, without a thought where it has the switch."""
+    options |= {"tokenize": False, "enable_thinking": False}
+    options["chat_template"] = _DAY + tokenizer.get_chat_template()
+    plain, why = [{"role": who, "content": text} for who, text in turns], "drops or changes turns"
+    # Templates of models that also see want a list of parts, and make nothing of a string.
+    parts = [turn | {"content": [{"type": "text", "text": turn["content"]}]} for turn in plain]
+    for messages in (plain, parts):
+        try:
+            text = tokenizer.apply_chat_template(messages, **options)
+            if all(content.strip() in text for _, content in turns):
+                return text
+        except (TemplateError, TypeError) as error:
+            why = f"fails ({error})"
+    raise ValueError(_UNFIT.format(tokenizer.name_or_path, why))
 
 
 def has_system_turn(tokenizer) -> bool:
     """Tell whether the chat template takes a system turn (Gemma's refuses one)."""
-    probe = "system-turn-probe"
-    messages = [{"role": "system", "content": probe}, {"role": "user", "content": "?"}]
     try:
-        return probe in tokenizer.apply_chat_template(messages, tokenize=False)
-    except TemplateError:
+        return bool(render_turns(tokenizer, [("system", "system-turn-probe"), ("user", "?")]))
+    except ValueError:
         return False
+
+
+def default_system(tokenizer) -> str:
+    """Return the text that the template writes into a system turn of its own; often none."""
+    turns = [("system", _MARKER), ("user", "?")]
+    before, _, after = render_turns(tokenizer, turns).partition(_MARKER)
+    alone = render_turns(tokenizer, turns[1:])
+    same = alone.startswith(before) and alone.endswith(after)
+    return alone[len(before) : len(alone) - len(after)] if same else ""
 
 
 def _kang_frame(tokenizer, role: Role | None, fmt: PromptFormat, question: str) -> str:

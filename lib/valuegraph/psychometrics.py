@@ -12,6 +12,7 @@ Generalizability Theory: A Primer (shares of variance). Spearman, C. (1910). Bri
 Psychology, 3, 271-295 (split halves).
 """
 
+import warnings
 from contextlib import suppress
 from dataclasses import replace
 from itertools import combinations
@@ -48,7 +49,8 @@ def reliability(answers, *, by="log_odds", n_splits=100, n_boot=1000, seed=0) ->
     pandas.DataFrame
         Index ``value`` (``"all"``: the whole instrument) and ``figure``; columns ``estimate``,
         ``low``, ``high``. NaN where these answers cannot show a figure: one format has no retest,
-        items keyed one way show no liking for yes. ``attrs``: model, n_roles.
+        items keyed one way show no liking for yes, items that go against each other (an alpha below
+        -1) no consistency. ``attrs``: model, n_roles.
 
     Notes
     -----
@@ -105,7 +107,13 @@ def reliability(answers, *, by="log_odds", n_splits=100, n_boot=1000, seed=0) ->
         "low_mass": ratio(*(weights @ c.sum(axis=(1, 2)) for c in (mass < LOW_MASS, mass >= 0))),
         "unsure": resampled_mean((answer == 0).mean(axis=(1, 2)), weights),
     }
-    return _table(figures, table)
+    table = _table(figures, table)
+    alpha = table["estimate"].xs("alpha", level="figure")
+    if odd := list(alpha.index[alpha < -1]):
+        table.loc[(odd, list(_CONSISTENCY)), :] = np.nan
+        reason = "whose items go against each other"
+        warnings.warn(f"not told: consistency of {', '.join(odd)}, {reason}", stacklevel=2)
+    return table
 
 
 def agreement(read: pd.DataFrame, written: pd.DataFrame, *, n_boot=1000, seed=0) -> pd.DataFrame:
@@ -251,11 +259,12 @@ def _agreement(x, a, b, keys: np.ndarray, weights: np.ndarray) -> dict[str, np.n
     differs = ratio(mean(sure & (a != b)), mean(sure))
     yes_a, yes_b = (ratio(mean(sure & (kind > 0)), mean(sure)) for kind in (a, b))
     chance = yes_a * yes_b + (1 - yes_a) * (1 - yes_b)
+    differs[chance > 1 - 1e-12] = np.nan  # a single answer to everything is no agreement
     return {
         "score_correlation": r[:, 0, 1],
         "answer_correlation": ratio(mean(x * y) - mean(x) * mean(y), sds[0] * sds[1]),
         "sign_differs": differs,
-        "kappa": ratio(1 - differs - chance, np.where(chance > 1 - 1e-12, 0, 1 - chance)),
+        "kappa": ratio(1 - differs - chance, 1 - chance),
         "unsure": mean(b == 0),
     }
 

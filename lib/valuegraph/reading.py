@@ -23,6 +23,7 @@ import torch
 
 from valuegraph.forward import ANSWER, Rows
 from valuegraph.models import Respondent
+from valuegraph.prompts import render_turns
 
 # After how many tokens the rows whose answer is settled are taken out.
 _LOOK_EVERY = 8
@@ -72,9 +73,7 @@ class AnswerReader:
             encoded = [tokenizer(s, add_special_tokens=False)["input_ids"] for s in spellings]
             found.append({ids[0] for ids in encoded if len(ids) == 1} - {tokenizer.unk_token_id})
             if not found[-1]:
-                why = (
-                    f"the tokenizer of {tokenizer.name_or_path!r} has no single token for {word!r}"
-                )
+                why = f"tokenizer {tokenizer.name_or_path!r} has no single token for {word!r}"
                 raise ValueError(f"{why}, so its log-odds cannot be read; use another model")
         return cls(*(tuple(sorted(ids)) for ids in found), respondent.name)
 
@@ -88,13 +87,18 @@ class AnswerReader:
         mass : torch.Tensor
             Probability of yes and no together, shape ``(rows,)``.
         """
-        dtype, logits = logits.dtype, logits.float()
+        raw, logits = logits, logits.float()
         yes, no = (logits[:, list(ids)].logsumexp(-1) for ids in (self.yes_ids, self.no_ids))
         everything = logits.logsumexp(-1)  # the only pass over the vocabulary
-        if not bool((yes + no + everything).isfinite().all()):
-            why = f"{self.model} computes logits that are not finite in {dtype}"
-            raise ValueError(f"{why}; load it with dtype='float32', or check weights and shifts")
+        require_finite(yes + no + everything, raw, self.model)
         return yes - no, (torch.logaddexp(yes, no) - everything).exp()
+
+
+def require_finite(figures: torch.Tensor, raw: torch.Tensor, model: str) -> None:
+    """Refuse figures of which some are not finite; `raw` is what the model gave."""
+    if not bool(figures.isfinite().all()):
+        why = f"{model} computes numbers that are not finite in {raw.dtype}"
+        raise ValueError(f"{why}; load it with dtype='float32', or check weights and shifts")
 
 
 class Parsed(NamedTuple):
@@ -236,8 +240,7 @@ def end_ids(respondent: Respondent) -> tuple[int, ...]:
         declared = getattr(config, "eos_token_id", None)
         ids |= set(declared) if isinstance(declared, (list, tuple)) else {declared}
     if tokenizer.chat_template is not None:
-        turns = [{"role": "user", "content": "?"}, {"role": "assistant", "content": "\x02"}]
-        after = tokenizer.apply_chat_template(turns, tokenize=False).split("\x02")[-1]
+        after = render_turns(tokenizer, [("user", "?"), ("assistant", "\x02")]).split("\x02")[-1]
         following = tokenizer(after, add_special_tokens=False)["input_ids"][:1]
         # Special tokens with a name of their own (`all_special_ids`) are not all that there are.
         special = {i for i, token in tokenizer.added_tokens_decoder.items() if token.special}

@@ -247,10 +247,11 @@ def _load(source: ModelSource, respondent: Respondent | None) -> tuple[Responden
     tokenizer = respondent.tokenizer
     backend = getattr(tokenizer, "backend_tokenizer", None)  # not all are of that kind
     rules = json.loads(backend.to_str()) if backend else tokenizer.get_vocab()
+    fmt = PromptFormat(layout="chat" if tokenizer.chat_template else "kang-plain")
     used = {
         "tokenizer": {k: v for k, v in rules.items() if k not in ("padding", "truncation")},
         "chat_template": tokenizer.chat_template,
-        "prompt": render_prompt(tokenizer, "Do you sing?", Role("singer", "You sing.")),
+        "prompt": render_prompt(tokenizer, "Do you sing?", Role("singer", "You sing."), fmt=fmt),
     }
     facts = respondent.description | {k: fingerprint(v) for k, v in used.items()}
     return respondent, {f"loaded.{k}": v for k, v in facts.items()}

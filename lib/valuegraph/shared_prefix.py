@@ -66,19 +66,14 @@ class SharedPrefix:
         places = rank[prefix_of_row] * width + within
         slots = torch.zeros(len(used) * width, dtype=torch.long, device=used.device)
         slots[places] = torch.arange(len(prefix_of_row), device=used.device)
-        return SharedPrefix(
-            [k[used] for k in self.keys],
-            [v[used] for v in self.values],
-            self.mask[used],
-            self.padding,
-            slots.view(len(used), width),
-            places,
-        )
+        keys, values = ([x[used] for x in kept] for kept in (self.keys, self.values))
+        slots = slots.view(len(used), width)
+        return SharedPrefix(keys, values, self.mask[used], self.padding, slots, places)
 
 
 def can_share(model) -> bool:
     """Tell whether the questions to this model may share a prefix."""
-    config = model.config
+    config = model.config.get_text_config()
     return (
         config.model_type in PLAIN_ATTENTION
         and getattr(config, "sliding_window", None) is None
@@ -90,18 +85,11 @@ def can_share(model) -> bool:
 def run_prefixes(model, texts: Padded) -> SharedPrefix:
     """Run prefixes, and keep their keys and values."""
     with _last_state_only(model):
-        cache = model.base_model(
-            input_ids=texts.ids,
-            attention_mask=texts.mask.long(),
-            position_ids=texts.positions,
-            use_cache=True,
-        ).past_key_values
-    return SharedPrefix(
-        [layer.keys for layer in cache.layers],
-        [layer.values for layer in cache.layers],
-        texts.mask,
-        int((~texts.mask).any(0).sum()),
-    )
+        given = {"attention_mask": texts.mask.long(), "position_ids": texts.positions}
+        output = model.get_decoder()(input_ids=texts.ids, **given, use_cache=True)
+    layers = output.past_key_values.layers
+    keys, values = [layer.keys for layer in layers], [layer.values for layer in layers]
+    return SharedPrefix(keys, values, texts.mask, int((~texts.mask).any(0).sum()))
 
 
 @contextmanager
@@ -128,7 +116,7 @@ def _last_state_only(model) -> Iterator[None]:
     Its output then has one token, which the residual stream adds to all of them; only the last one
     comes out right. The keys and values of the layer, which come before, are not touched.
     """
-    mlp = model.base_model.layers[-1].mlp
+    mlp = model.get_decoder().layers[-1].mlp
     handle = mlp.register_forward_pre_hook(lambda module, states: (states[0][:, -1:],))
     try:
         yield

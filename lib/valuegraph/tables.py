@@ -1,5 +1,6 @@
 """Reading tables of the package and of users, and refusing what is not sound."""
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -62,6 +63,28 @@ def require_unique(column: pd.Series, what: str) -> None:
     """Refuse a column of strings in which an entry stands twice, whatever its capitals."""
     if len(repeated := column[column.str.strip().str.lower().duplicated()]):
         raise ValueError(f"{what} {repeated.iloc[0]!r} stands twice; each must be unique.")
+
+
+def doubts(table: pd.DataFrame) -> list[str]:
+    """Tell which numbers of a table are hardly measurements: counters, codes of missing answers."""
+    found, codes = [], Counter()
+    for name, column in table.items():
+        entries, counts = np.unique(column, return_counts=True)
+        steps = np.diff(entries)
+        if not name or name.startswith("Unnamed:"):
+            found.append(f"column {name!r} has no name")
+        elif len(column) == len(entries) > 9 and np.ptp(steps) == 0:
+            found.append(f"column {name!r} counts the rows")
+        # What lies farther from all else than all else is wide.
+        cut = 1 + steps.argmax()
+        few, many = sorted((slice(cut), slice(cut, None)), key=lambda side: counts[side].sum())
+        if len(entries[many]) > 2 and steps.max() > np.ptp(entries[many]):
+            codes.update(dict(zip(entries[few].tolist(), counts[few].tolist(), strict=True)))
+    if repeated := [f"{code:g} ({n} times)" for code, n in codes.items() if n > 1]:
+        found.append(
+            f"{', '.join(repeated)} lies far from all else, like a code of missing answers"
+        )
+    return found
 
 
 def require_whole(number: int, least: int, what: str) -> None:

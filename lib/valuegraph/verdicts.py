@@ -253,13 +253,8 @@ def _tested(treatment, of_people, of_model, data, human, clear, alpha, draws, se
     is_inside = p_inside < alpha and p_contrast > STICKS_OUT
     verdict = "inside" if is_inside else "outside" if p_outside < alpha else "cannot tell"
     low, high = lenient.limits()[0], strict.limits()[1]
-    v = {
-        "verdict": verdict,
-        "treatment": treatment,
-        "n": n,
-        "alpha": alpha,
-        **interval_of(z, error),
-    }
+    v = {"verdict": verdict, "treatment": treatment, "n": n, "alpha": alpha}
+    v |= interval_of(z, error)
     v |= {"p_margin": p_margin, "p_permutation": p_permutation, "p_inside": p_inside}
     v |= {"p_agreement": p_agreement, "p_contrast": p_contrast, "p_outside": p_outside}
     v |= {"furthest": furthest_pair, "contrast": float(np.tanh(contrasts[furthest]))}
