@@ -21,7 +21,7 @@ from valuegraph.run_folder import read_manifest, read_run
 #: Where the recorded answers stand.
 DATA = Path(__file__).parent / "data" / "real_model"
 #: The parts of the study, in the order in which they are asked.
-PARTS = ("words", "watched", "inside", "written")
+PARTS = ("words", "neutral", "watched", "inside", "written")
 #: Wordings of a stance, high and low; the first is that of the role bank.
 WORDINGS = {
     "stance": ("You care enormously about {}.", "You do not care at all about {}."),
@@ -59,6 +59,14 @@ def sentences() -> list[vg.Sentence]:
     return made + vg.single_facts(bank, facts[:: len(facts) // 6][:6])
 
 
+def more_neutral() -> list[vg.Sentence]:
+    """Twelve further neutral facts, for a null of acting."""
+    bank = vg.load_role_bank()
+    return vg.single_facts(
+        bank, [f for k, f in enumerate(bank.facts_by_value[""]) if k % 8 in (2, 5)]
+    )
+
+
 def directions(respondent, roles) -> list[vg.Shift]:
     """Pushes inside: means of states told a value high less told it low, in either direction."""
     made, stances = [], [s for s in sentences() if s.origin["kind"] in WORDINGS]
@@ -88,10 +96,12 @@ def sweep(part: str, model: Path) -> vg.Sweep:
         roles = vg.sample_roles(bank, 100, seed=WATCHED_SEED)
         asked = {"roles": roles, "seeds": [WATCHED_SEED], "block_size": 4}
         return vg.Sweep(source, vg.load_inventory("schwartz10"), **asked)
-    fewer = {"words": 5, "inside": 3, "written": 2}[part]
+    fewer = {"words": 5, "neutral": 5, "inside": 3, "written": 2}[part]
     asked = {"roles": vg.sample_roles(bank, fewer, seed=ACTED_SEED), "seeds": [ACTED_SEED]}
     if part == "words":
         asked["interventions"] = [None, *sentences()]
+    elif part == "neutral":
+        asked["interventions"] = more_neutral()
     elif part == "inside":
         others = vg.sample_roles(bank, 6, seed=STATES_SEED)
         asked["interventions"] = [None, *directions(source.load(), others)]
