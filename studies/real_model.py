@@ -59,14 +59,6 @@ def sentences() -> list[vg.Sentence]:
     return made + vg.single_facts(bank, facts[:: len(facts) // 6][:6])
 
 
-def more_neutral() -> list[vg.Sentence]:
-    """Twelve further neutral facts, for a null of acting."""
-    bank = vg.load_role_bank()
-    return vg.single_facts(
-        bank, [f for k, f in enumerate(bank.facts_by_value[""]) if k % 8 in (2, 5)]
-    )
-
-
 def directions(respondent, roles) -> list[vg.Shift]:
     """Pushes inside: means of states told a value high less told it low, in either direction."""
     made, stances = [], [s for s in sentences() if s.origin["kind"] in WORDINGS]
@@ -93,15 +85,15 @@ def sweep(part: str, model: Path) -> vg.Sweep:
     """Return what a part asks, and whom."""
     bank, source = vg.load_role_bank(), vg.ModelSource(model, dtype="bfloat16")
     if part == "watched":
-        roles = vg.sample_roles(bank, 100, seed=WATCHED_SEED)
-        asked = {"roles": roles, "seeds": [WATCHED_SEED], "block_size": 4}
-        return vg.Sweep(source, vg.load_inventory("schwartz10"), **asked)
-    fewer = {"words": 5, "neutral": 5, "inside": 3, "written": 2}[part]
+        roles, seeds = vg.sample_roles(bank, 100, seed=WATCHED_SEED), [WATCHED_SEED]
+        return vg.Sweep(source, vg.load_inventory("schwartz10"), roles, seeds=seeds, block_size=4)
+    fewer = {"inside": 3, "written": 2}.get(part, 5)
     asked = {"roles": vg.sample_roles(bank, fewer, seed=ACTED_SEED), "seeds": [ACTED_SEED]}
     if part == "words":
         asked["interventions"] = [None, *sentences()]
     elif part == "neutral":
-        asked["interventions"] = more_neutral()
+        more = [f for k, f in enumerate(bank.facts_by_value[""]) if k % 8 in (2, 5)]
+        asked["interventions"] = vg.single_facts(bank, more)
     elif part == "inside":
         others = vg.sample_roles(bank, 6, seed=STATES_SEED)
         asked["interventions"] = [None, *directions(source.load(), others)]
@@ -125,8 +117,6 @@ def ask(part: str, model: Path, out: Path, n_jobs: int = 2) -> None:
 
 def load_answers(part: str) -> pd.DataFrame:
     """Load the recorded answers of a part, one of `PARTS`, as `valuegraph.elicit` returns them."""
-    if part not in PARTS:
-        raise ValueError(f"unknown part {part!r}; there are {', '.join(PARTS)}")
     return pd.read_parquet(DATA / f"{part}.parquet").astype({"log_odds": float, "mass": float})
 
 
