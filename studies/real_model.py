@@ -33,7 +33,7 @@ NOTHING = ("the colour of curtains", "the shape of clouds", "the length of river
 #: Seeds of roles: acted on, watched, and those whose states the directions are made of.
 ACTED_SEED, WATCHED_SEED, STATES_SEED = 2601, 2602, 2603
 #: Layers after which the model is pushed, and the length of a push as a share of the states'.
-LAYERS, DOSE = (10, 16), 0.3
+LAYERS, DOSE = (10, 12), 0.15
 
 
 def questions() -> tuple[Inventory, Inventory]:
