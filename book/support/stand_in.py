@@ -7,12 +7,16 @@ must never be taken for that of another model.
 from textwrap import fill
 from typing import NamedTuple
 
-from book_support.gpus import config_of, fitting, this_gpu
+from book_support.gpus import config_of, fitting, this_gpu, weight_bytes
 
 from valuegraph.downloads import public_saes
 from valuegraph.models import Respondent
 from valuegraph.organisms import ORGANISMS
 from valuegraph.runs import ModelSource
+
+
+# What a CPU is asked without being insisted on: weights in 16 bits of two billion.
+_CPU_BYTES = 4.2e9
 
 
 class Answerer(NamedTuple):
@@ -59,8 +63,8 @@ def respondent_or_organism(
 ) -> Answerer:
     """Load a model if this machine bears it and the hub hands it out; else an organism.
 
-    Without a CUDA GPU nothing is fetched, unless the model is insisted on: then it answers or
-    fails. `quantize` is that of `valuegraph.load_model`, or "fit" for what fits on the GPU.
+    Without a CUDA GPU models of up to two billion weights answer, and larger ones if they are
+    insisted on: then the model answers or fails. `quantize` is that of `valuegraph.load_model`, or "fit" for what fits on the GPU.
     """
     if organism not in ORGANISMS:
         raise ValueError(f"{organism!r} is no organism; there are {', '.join(ORGANISMS)}")
@@ -69,8 +73,11 @@ def respondent_or_organism(
         if name not in ORGANISMS and gpu:
             quantize = fitting(config_of(name), gpu) if quantize == "fit" else quantize
             source = ModelSource(name, device="cuda", quantize=quantize)
-        elif name not in ORGANISMS and not insist:
-            raise OSError("this machine has no CUDA GPU; insist=True asks a CPU")
+        elif name not in ORGANISMS and not insist and weight_bytes(config_of(name)) > _CPU_BYTES:
+            raise OSError(
+                "this machine has no CUDA GPU, and a CPU takes long for more than two billion "
+                "weights; insist=True asks it all the same"
+            )
         return Answerer(name, source, source.load())
     except FileNotFoundError:  # a mistake: another one would not help
         raise
