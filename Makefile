@@ -30,8 +30,8 @@ READY := .venv/.installed
 CHECKS := .venv/.checks
 LIBRARY := $(shell find lib/valuegraph studies book/support -type f ! -path '*/__pycache__/*')
 
-.PHONY: help setup book check-book test lint format house notebooks emblem organisms bench colab dist \
-    check clean distclean
+.PHONY: help setup book check-book test lint format house notebooks emblem organisms bench audit colab \
+    dist check clean distclean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -106,6 +106,16 @@ house:  ## the size of the library: code lines, files, names, import cycles
 bench: $(READY)  ## speed of asking, beside the paper's protocol, and of steering; figures go to build/
 	OMP_NUM_THREADS=$(CORES) $(BIN)/python benchmarks/elicitation.py --json build/elicitation.json
 	$(BIN)/python benchmarks/steering.py --json build/steering.json
+
+# Known holes need the network; licences, secrets and pickles do not, once the tools are there.
+audit: $(READY)  ## known holes and licences of the pinned packages; secrets and pickles in the repository
+	test -x build/audit/bin/pip-audit || { $(PYTHON) -m venv build/audit && \
+	    build/audit/bin/pip install -q pip-audit pip-licenses detect-secrets; }
+	build/audit/bin/pip-licenses --python=$(BIN)/python --format=csv --output-file=build/licences.csv
+	@! git ls-files | grep -E '\.(pkl|pickle|pt|pth|bin|joblib)$$' || { echo "pickles are tracked"; exit 1; }
+	git ls-files -z | xargs -0 build/audit/bin/detect-secrets-hook --no-verify \
+	    --disable-plugin HexHighEntropyString --disable-plugin Base64HighEntropyString  # hashes are no secrets
+	build/audit/bin/pip-audit --disable-pip --no-deps -r constraints.txt
 
 # Colab has its own Python and torch: nothing is pinned, and the package comes from git as there.
 colab:  ## run the chapters as Colab would: newest packages, PYTHON=python3.13
