@@ -83,10 +83,7 @@ def elicit(
     how = dict(mode=mode, prior=prior, max_new_tokens=max_new_tokens, block_size=block_size)
     sweep = vg.Sweep(source, asked, drawn, formats=formats, seeds=seeds, **how)
     where = dict(n_jobs=jobs, batch_tokens=batch_tokens, threads=threads)
-    try:
-        say(vg.run_sweep(sweep, out, shard=tuple(map(int, shard.split("/"))), **where))
-    except KeyboardInterrupt:
-        raise Exit(130) from None
+    say(vg.run_sweep(sweep, out, shard=tuple(map(int, shard.split("/"))), **where))
 
 
 @app.command("check-model")
@@ -128,10 +125,7 @@ def act(
     pushes, source = word_pushes(asked, bank), (model, device, dtype, quantize, revision)
     drawn = sample_roles(bank, roles, seed=seed)
     sweep = vg.Sweep(source, asked, drawn, interventions=[None, *pushes], seeds=(seed,))
-    try:
-        say(vg.run_sweep(sweep, out, n_jobs=jobs))
-    except KeyboardInterrupt:
-        raise Exit(130) from None
+    say(vg.run_sweep(sweep, out, n_jobs=jobs))
     graph = vg.acted_graph(read_run(out), pushes, floor=floor, seed=seed)
     shown = graph.arrows[["cause", "effect", "weight", "low", "high", "status"]]
     echo(f"{graph.caption}\n{shown.to_string(index=False, float_format='{:+.2f}'.format)}")
