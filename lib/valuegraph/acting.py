@@ -365,14 +365,12 @@ def _joined(table: pd.DataFrame, several: list[pd.DataFrame]) -> pd.DataFrame:
 
 
 def _null(neutral: Changes, values, floor, draws, seed) -> float | None:
-    """Count the arrows that come of neutral sentences, as if each were about a value."""
+    """Count the arrows of neutral sentences, as if each were about a value; None if too few."""
     rng, counts = np.random.default_rng(seed), []
     for _ in range(draws):
         aimed = rng.permutation(np.arange(len(neutral.cube)) % len(values))
-        fitted = fit(neutral._replace(target=aimed), len(values))
-        if fitted is None:
-            return None
-        counts.append(_table(fitted, values, floor)["firm"].sum())
+        if fitted := fit(neutral._replace(target=aimed), len(values)):
+            counts.append(_table(fitted, values, floor)["firm"].sum())
     return float(np.mean(counts)) if counts else None
 
 

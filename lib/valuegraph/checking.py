@@ -104,6 +104,6 @@ def check_model(respondent, inventory: Inventory, bank: RoleBank, *, seed: int =
         memory = torch.cuda.max_memory_allocated(respondent.device)
     rows["memory (GB)"] = memory / 1e9, "", None
     table = pd.DataFrame.from_dict(rows, orient="index", columns=["figure", "wanted", "passed"])
-    well = not (table["passed"] == False).any()  # noqa: E712  (None is neither)
+    well = bool(table["passed"].ne(False).all())
     table.loc["can be asked"] = well, "no check failed", well
     return table.rename_axis("check")

@@ -70,11 +70,9 @@ class SharedPrefix:
 def can_share(model) -> bool:
     """Tell whether the questions to this model may share a prefix."""
     config = model.config.get_text_config()
-    return (
-        config.model_type in PLAIN_ATTENTION
-        and getattr(config, "sliding_window", None) is None
-        and not getattr(config, "use_bidirectional_attention", None)
-    )
+    special = ("sliding_window", "use_bidirectional_attention")
+    plain = config.model_type in PLAIN_ATTENTION
+    return plain and not any(getattr(config, name, None) for name in special)
 
 
 @torch.inference_mode()
