@@ -57,7 +57,7 @@ def test_a_batch_that_answers_otherwise_is_noticed(shipped, inventory, bank, mon
     monkeypatch.setattr(checking, "elicit", wrong)
     table = check_model(shipped, inventory, bank)
     assert not table.loc["difference, batch against alone", "passed"]
-    assert table.loc["difference, small batches", "passed"]  # wrong in both
+    assert table.loc["difference, a push of nothing", "passed"]  # wrong in both
 
 
 def test_a_push_that_does_nothing_is_noticed(shipped, inventory, bank, monkeypatch):

@@ -53,42 +53,34 @@ def check_model(respondent, inventory: Inventory, bank: RoleBank, *, seed: int =
     exact, questions = ROUNDING[respondent.model.dtype], list(few.items["text"])
     rows: dict[str, tuple] = {}
 
-    def log_odds(**options) -> np.ndarray:
-        return elicit(respondent, few, roles, **options)["log_odds"].to_numpy()
+    def log_odds(intervention=None) -> np.ndarray:
+        answers = elicit(respondent, few, roles, interventions=[intervention])
+        return answers["log_odds"].to_numpy()
 
     prompts = encode_prompts(respondent, questions, roles, fmt, ANSWER_PREFIX, find_sites=True)
     site = respondent.tokenizer.decode([prompts.prefixes[0][k] for k in prompts.sites[0]]).strip()
     rows["site tokens"] = site, f"{SITE!r}", site == SITE
     rows["a prefix is shared"] = not prompts.whole, "as the tokenizer has it", None
     started = time.perf_counter()
-    plain = elicit(respondent, few, roles, progress=False)
-    rows["answers a second"] = len(plain) / (time.perf_counter() - started), "", None
-    base = plain["log_odds"].to_numpy()
-    reader = AnswerReader.of(respondent)
-    rows["spellings of yes and no"] = len(reader.yes_ids) + len(reader.no_ids), "2 or more", True
-    for name in WORDINGS:
-        for first in (True, False):
-            mass = elicit(respondent, few, roles, formats=PromptFormat(name, first))["mass"].mean()
-            wanted = f"{LOW_MASS:g} or more", mass >= LOW_MASS
-            rows[f"mass, {PromptFormat(name, first).name}"] = mass, *wanted
-    texts = [render_prompt(respondent.tokenizer, q, r) for r in roles for q in questions]
+    base = log_odds()
+    rows["answers a second"] = len(base) / (time.perf_counter() - started), "", None
+    formats = [PromptFormat(name, first) for name in WORDINGS for first in (True, False)]
+    answers = elicit(respondent, few, roles, formats=formats)
+    for name, mass in answers.groupby("format", sort=False)["mass"].mean().items():
+        rows[f"mass, {name}"] = mass, f"{LOW_MASS:g} or more", mass >= LOW_MASS
+    reader, alone = AnswerReader.of(respondent), []
     with torch.inference_mode():
-        ids = [torch.tensor([encode(respondent, text)], device=respondent.device) for text in texts]
-        alone = [
-            reader.read(respondent.model(input_ids=one).logits[:, -1])[0].item() for one in ids
-        ]
+        for text in [render_prompt(respondent.tokenizer, q, r) for r in roles for q in questions]:
+            ids = torch.tensor([encode(respondent, text)], device=respondent.device)
+            alone.append(reader.read(respondent.model(input_ids=ids).logits[:, -1])[0].item())
     vector = np.random.default_rng(seed).standard_normal(respondent.width)
     layer = respondent.n_layers // 2
     vector *= 0.1 * mean_norm(states(respondent, roles, layer=layer)) / np.linalg.norm(vector)
-    same = f"{exact:g} at most"
-    for name, other in {
-        "batch against alone": np.array(alone),
-        "small batches": log_odds(batch_tokens=1),
-        "a push of nothing": log_odds(interventions=[Shift("0", layer, 0 * vector, "everywhere")]),
-    }.items():
+    still = log_odds(Shift("0", layer, 0 * vector, "everywhere"))
+    for name, other in {"batch against alone": alone, "a push of nothing": still}.items():
         figure = float(np.abs(other - base).max())
-        rows[f"difference, {name}"] = figure, same, figure <= exact
-    moved = np.abs(log_odds(interventions=[Shift("1", layer, vector, "everywhere")]) - base).max()
+        rows[f"difference, {name}"] = figure, f"{exact:g} at most", figure <= exact
+    moved = np.abs(log_odds(Shift("1", layer, vector, "everywhere")) - base).max()
     rows["difference, a random push"] = float(moved), f"above {exact / 10:g}", moved > exact / 10
     written = elicit(respondent, few, roles, mode="generate", max_new_tokens=60)["answer"]
     told = written != 0
@@ -112,6 +104,6 @@ def check_model(respondent, inventory: Inventory, bank: RoleBank, *, seed: int =
         memory = torch.cuda.max_memory_allocated(respondent.device)
     rows["memory (GB)"] = memory / 1e9, "", None
     table = pd.DataFrame.from_dict(rows, orient="index", columns=["figure", "wanted", "passed"])
-    well = not (table["passed"] == False).any()  # noqa: E712  (None is neither)
+    well = bool(table["passed"].ne(False).all())
     table.loc["can be asked"] = well, "no check failed", well
     return table.rename_axis("check")

@@ -259,12 +259,9 @@ def _fci(correlations, n, alpha, tier):
     options = {"background_knowledge": knowledge, "show_progress": False, "n": n}
     with redirect_stdout(StringIO()):
         graphs = [fci(c, "correlations", float(alpha), **options)[0].graph for c in correlations]
-    return _sound(_marks(graphs), tier)
-
-
-def _marks(graphs) -> np.ndarray:
-    """Turn causal-learn's matrices, ``[i, j]`` at i: 1 head, 2 circle, -1 tail."""
-    return np.array([NONE, HEAD, CIRCLE, TAIL], dtype=np.int8)[pc.turned(np.stack(graphs))]
+    # Its matrices have at [i, j] the mark at i: 1 head, 2 circle, -1 tail.
+    marks = np.array([NONE, HEAD, CIRCLE, TAIL], dtype=np.int8)[pc.turned(np.stack(graphs))]
+    return _sound(marks, tier)
 
 
 def _sound(marks: np.ndarray, tier: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:

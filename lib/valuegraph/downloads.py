@@ -63,9 +63,8 @@ def fetch(name: str) -> Path:
     except PermissionError:
         raise  # of the cache, not of the network
     except OSError as error:
-        raise DataUnavailable(
-            f"{name} could not be downloaded from {address} ({type(error).__name__})."
-        ) from error
+        met = type(error).__name__
+        raise DataUnavailable(f"{name} could not be downloaded from {address} ({met}).") from error
 
 
 def available(names: Iterable[str]) -> bool:

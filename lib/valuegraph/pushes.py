@@ -227,7 +227,7 @@ def control_shifts(shift: Shift, *, n_random=5, layers=(), difference=None, seed
     """
     if not shift.vector.any() or shift.layer in layers:
         raise ValueError(f"{shift.name!r} is zero, or its layer {shift.layer} is among {layers}")
-    drawn = random_directions(shift.vector, n_random, seed=seed) if n_random else ()
+    drawn = random_directions(shift.vector, n_random, seed=seed)
     made = [("random", f"random {i}", {"vector": v}) for i, v in enumerate(drawn, start=1)]
     made += [("other layer", f"layer {layer}", {"layer": layer}) for layer in layers]
     if difference is not None:

@@ -80,10 +80,8 @@ def doubts(table: pd.DataFrame) -> list[str]:
         few, many = sorted((slice(cut), slice(cut, None)), key=lambda side: counts[side].sum())
         if len(entries[many]) > 2 and steps.max() > np.ptp(entries[many]):
             codes.update(dict(zip(entries[few].tolist(), counts[few].tolist(), strict=True)))
-    if repeated := [f"{code:g} ({n} times)" for code, n in codes.items() if n > 1]:
-        found.append(
-            f"{', '.join(repeated)} lies far from all else, like a code of missing answers"
-        )
+    if repeated := ", ".join(f"{code:g} ({n} times)" for code, n in codes.items() if n > 1):
+        found.append(f"{repeated} lies far from all else, like a code of missing answers")
     return found
 
 
