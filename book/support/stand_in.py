@@ -14,7 +14,6 @@ from valuegraph.models import Respondent
 from valuegraph.organisms import ORGANISMS
 from valuegraph.runs import ModelSource
 
-
 # What a CPU is asked without being insisted on: weights in 16 bits of two billion.
 _CPU_BYTES = 4.2e9
 
