@@ -63,7 +63,8 @@ def respondent_or_organism(
     """Load a model if this machine bears it and the hub hands it out; else an organism.
 
     Without a CUDA GPU models of up to two billion weights answer, and larger ones if they are
-    insisted on: then the model answers or fails. `quantize` is that of `valuegraph.load_model`, or "fit" for what fits on the GPU.
+    insisted on: then the model answers or fails. `quantize` is that of `valuegraph.load_model`, or
+    "fit" for what fits on the GPU.
     """
     if organism not in ORGANISMS:
         raise ValueError(f"{organism!r} is no organism; there are {', '.join(ORGANISMS)}")
