@@ -31,6 +31,7 @@ from valuegraph.drawing import Drawing, draw
 from valuegraph.exact import search_pushes
 from valuegraph.graph import ValueGraph
 from valuegraph.interventions import Intervention
+from valuegraph.tables import generator
 
 #: Smallest weight of interest: less than a twelfth of a push is passed on. The organisms' own
 #: weights differ from the planted ones by up to .06 at eight roles, so that less says nothing.
@@ -366,7 +367,7 @@ def _joined(table: pd.DataFrame, several: list[pd.DataFrame]) -> pd.DataFrame:
 
 def _null(neutral: Changes, values, floor, draws, seed) -> float | None:
     """Count the arrows of neutral sentences, as if each were about a value; None if too few."""
-    rng, counts = np.random.default_rng(seed), []
+    rng, counts = generator(seed), []
     for _ in range(draws):
         aimed = rng.permutation(np.arange(len(neutral.cube)) % len(values))
         if fitted := fit(neutral._replace(target=aimed), len(values)):

@@ -22,6 +22,7 @@ from valuegraph.prompts import ANSWER_PREFIX, SITE, WORDINGS, PromptFormat, rend
 from valuegraph.pushes import mean_norm, stances
 from valuegraph.reading import AnswerReader
 from valuegraph.roles import RoleBank, sample_roles
+from valuegraph.tables import generator
 
 #: Largest difference of log-odds that rounding may make, by the type of the weights.
 ROUNDING = {torch.float32: 1e-3, torch.bfloat16: 0.3, torch.float16: 0.05}
@@ -73,7 +74,7 @@ def check_model(respondent, inventory: Inventory, bank: RoleBank, *, seed: int =
         for text in [render_prompt(respondent.tokenizer, q, r) for r in roles for q in questions]:
             ids = torch.tensor([encode(respondent, text)], device=respondent.device)
             alone.append(reader.read(respondent.model(input_ids=ids).logits[:, -1])[0].item())
-    vector = np.random.default_rng(seed).standard_normal(respondent.width)
+    vector = generator(seed).standard_normal(respondent.width)
     layer = respondent.n_layers // 2
     vector *= 0.1 * mean_norm(states(respondent, roles, layer=layer)) / np.linalg.norm(vector)
     still = log_odds(Shift("0", layer, 0 * vector, "everywhere"))

@@ -2,6 +2,7 @@
 
 import json
 import re
+import signal
 import warnings
 from functools import partial
 from pathlib import Path
@@ -31,6 +32,7 @@ _Run = Annotated[Path, Argument(help="Folder of the run.", show_default=False)]
 def main() -> None:
     """Run the command line: 2 is wrong input, 1 trouble on the way, both told in one line."""
     warnings.showwarning = lambda message, *place: say(f"warning: {message}")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does
     try:
         app()
     except (ValueError, OSError, MemoryError, ImportError, RuntimeError) as error:

@@ -15,7 +15,7 @@ import pandas as pd
 
 from valuegraph.graph import ValueGraph
 from valuegraph.pc import arrows
-from valuegraph.tables import require_whole
+from valuegraph.tables import generator, require_whole
 
 _KINDS = ("agreed", "missing", "extra", "reversed", "undirected", "directed")
 
@@ -215,7 +215,7 @@ def permutation_test(
     of_graphs = isinstance(guess, ValueGraph)
     names, matrix = (guess.values, guess.marks) if of_graphs else (guess.index, guess.to_numpy())
     null = []
-    rng = np.random.default_rng(seed)
+    rng = generator(seed)
     for order in rng.permuted(np.tile(np.arange(len(names)), (draws, 1)), axis=1):
         turned = matrix[np.ix_(order, order)]
         other = ValueGraph(names, turned) if of_graphs else pd.DataFrame(turned, names, names)

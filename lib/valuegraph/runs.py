@@ -220,6 +220,7 @@ def _answer(sweep, out, mine, missing, given, respondent, n_jobs, progress) -> N
             now = {"asked": sweep.asked | model, "computed": computed}
             if not settled["asked"]:
                 first = {"layout": LAYOUT, **now, "versions": _VERSIONS, "date": time.ctime()}
+                first["digest"] = fingerprint(first)
                 content = json.dumps(first, indent=1, ensure_ascii=False, default=int).encode()
                 run_folder.write_whole(out / MANIFEST, content, keep=True)
                 settled = run_folder.read_manifest(out)  # perhaps that of a faster process

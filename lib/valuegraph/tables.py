@@ -91,6 +91,12 @@ def require_whole(number: int, least: int, what: str) -> None:
         raise ValueError(f"{what} is {number!r}; a whole number of at least {least} is needed.")
 
 
+def require_between(number: float, low: float, high: float, what: str) -> None:
+    """Refuse what is not a number strictly between two others."""
+    if not isinstance(number, (int, float, np.number)) or not low < number < high:
+        raise ValueError(f"{what} is {number!r}; a number between {low:g} and {high:g} is needed.")
+
+
 def generator(seed: int) -> np.random.Generator:
     """Return numpy's generator of a seed, without which no draw could be repeated."""
     require_whole(seed, 0, "seed")
