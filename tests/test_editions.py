@@ -281,6 +281,15 @@ def test_every_name_is_made_before_it_is_read(editions, page, kind):
     assert "glue" not in " ".join(code)
 
 
+@EACH
+def test_without_an_address_nothing_leads_to_a_place_that_is_not_there(page):
+    notebook = make_editions.edition(page, solved=False, url=None)
+    text = "\n".join(cell.source for cell in notebook.cells)
+    assert make_editions.faults(notebook) == []
+    assert "github.io" not in text and "git+" not in text
+    assert "first run `pip install .`" in notebook.cells[0].source
+
+
 def test_what_is_left_would_be_found(editions):
     notebook = nbformat.from_dict(editions[WITH_EDITION[0]]["student"])
     for bad in ("{glue:text}`x`", ":::{note}", "github.com/OWNER/x", "(not computed)", "[a](b)"):
