@@ -13,7 +13,7 @@ export OMP_NUM_THREADS ?= 1
 export MALLOC_MMAP_THRESHOLD_ ?= 1073741824
 export MALLOC_TRIM_THRESHOLD_ ?= 4294967296
 
-# A copy of the recorded scores kept beside the checkout is found by itself.
+# Tests hold the packed scores against the original files, where a copy lies beside the checkout.
 SCORES := $(firstword $(wildcard ../*/data/paper/ans_gemma_train_formal.csv))
 ifneq ($(SCORES),)
 export VALUEGRAPH_DATA ?= $(abspath $(dir $(SCORES))/..)

@@ -22,7 +22,6 @@ from rich.progress import track
 import valuegraph as vg
 from studies.paper.recorded import load_recorded_scores
 from studies.simulation import random_model
-from valuegraph.downloads import DataUnavailable
 from valuegraph.pc import arrows
 
 ALPHA = 0.05
@@ -71,11 +70,7 @@ def recorded_rows(draws: int) -> list[dict]:
     """The null of the recorded scores."""
     rows = []
     for model in ("gemma", "llama"):
-        try:
-            scores = load_recorded_scores(model, "train").xs("none")
-        except DataUnavailable as error:
-            typer.echo(f"left out: {error}", err=True)
-            continue
+        scores = load_recorded_scores(model, "train").xs("none")
         for alpha in (0.01, 0.05):
             graph = vg.discover(scores, alpha=alpha, null_draws=draws)
             pairs = scores.shape[1] * (scores.shape[1] - 1) / 2

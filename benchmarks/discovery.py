@@ -3,10 +3,11 @@
     python benchmarks/discovery.py --json build/discovery.json
 
 Both search the same resamples of the same rows: the recorded scores of Llama3-8B-IT (17 values, 814
-rows), or normal rows of that shape where they are missing. What is compared: every edge; every
-direction, with causal-learn told to mark edges on which colliders disagree (`uc_priority=1`), which
-we leave undirected; and, where directions differ, whether they are equal once our two other
-rules (Meek conflicts, cycles) are applied to causal-learn's own skeleton and separating sets.
+rows), as if they were independent, for only time and equality matter here. What is compared: every
+edge; every direction, with causal-learn told to mark edges on which colliders disagree
+(`uc_priority=1`), which we leave undirected; and, where directions differ, whether they are equal
+once our two other rules (Meek conflicts, cycles) are applied to causal-learn's own skeleton and
+separating sets.
 """
 
 from __future__ import annotations
@@ -25,23 +26,10 @@ from rich.progress import track
 
 from studies.paper.recorded import load_recorded_scores
 from valuegraph.discovery import prepared
-from valuegraph.downloads import DataUnavailable
 from valuegraph.graph import HEAD, TAIL
 from valuegraph.pc import open_triples, orient
 
 CHUNK = 50
-
-
-def data() -> tuple[str, pd.DataFrame]:
-    """The rows, as if they were independent: here only time and equality matter."""
-    try:
-        scores = load_recorded_scores("llama", "train")
-        return "recorded Llama scores", scores.reset_index(drop=True)
-    except DataUnavailable:
-        rng = np.random.default_rng(0)
-        mix = rng.standard_normal((17, 17)) * 0.3 + np.eye(17)
-        rows = rng.standard_normal((814, 17)) @ mix
-        return "normal rows", pd.DataFrame(rows, columns=[f"v{k:02d}" for k in range(17)])
 
 
 def resampled(sample: np.ndarray, seed: np.random.SeedSequence) -> np.ndarray:
@@ -85,13 +73,13 @@ def main(
     jobs: Annotated[int, typer.Option(help="Parallel workers of our side.")] = 2,
     seed: Annotated[int, typer.Option(help="Seed of the resamples.")] = 0,
 ) -> None:
-    what, scores = data()
+    scores = load_recorded_scores("llama", "train").reset_index(drop=True)
     _, _, sample, n, _, _ = prepared(scores, method="pc", alpha=alpha)
     seeds = np.random.SeedSequence(seed).spawn(resamples)
     chunks = [seeds[i : i + CHUNK] for i in range(0, resamples, CHUNK)]
 
     figures: dict[str, object] = {
-        "data": what,
+        "data": "recorded Llama scores",
         "rows": n,
         "values": scores.shape[1],
         "resamples": resamples,

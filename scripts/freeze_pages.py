@@ -12,8 +12,10 @@ from __future__ import annotations
 import argparse
 import ast
 import json
+import multiprocessing
+import os
 import re
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 
 from measure_pages import ROOT, pages
@@ -23,23 +25,45 @@ FROZEN = Path("tests/frozen")
 #: What differs from run to run, whatever the library does.
 VOLATILE = re.compile(r"seconds|took|minutes|pace|rate_|per_second|memory|gigabytes|gpu")
 
+#: Loaded once for all pages.
+HEAVY = ["transformers.models.llama.modeling_llama", "sae_lens", "causallearn.search", "IPython"]
+
 _MIME = "application/papermill.record/text/plain"
 
 
 def glued(page: Path, root: Path = ROOT) -> dict[str, object]:
-    """Run a page in a kernel of its own; return what it glues, by name."""
-    import nbformat
-    from nbclient import NotebookClient
+    """Run a page in a process of its own; return what it glues, by name.
 
-    notebook = nbformat.read(root / page, as_version=4)
-    NotebookClient(notebook, timeout=3600, resources={"metadata": {"path": str(root)}}).execute()
-    numbers = {}
-    for cell in notebook.cells:
-        for output in cell.get("outputs", []):
-            name = output.get("metadata", {}).get("scrapbook", {}).get("name")
+    The process is forked from one that has loaded the heavy libraries, which all pages need and
+    which take as long to load as some pages to run.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(HEAVY)
+    with ProcessPoolExecutor(1, mp_context=context) as process:
+        return process.submit(_run, page, root).result()
+
+
+def _run(page: Path, root: Path) -> dict[str, object]:
+    """Run the cells of a page one after another, as a kernel does."""
+    import nbformat
+    from IPython.core.interactiveshell import InteractiveShell
+    from IPython.utils.capture import capture_output
+
+    os.chdir(root)
+    shell, numbers = InteractiveShell.instance(), {}
+    shell.enable_gui = lambda gui: None  # there is no window
+    shell.run_line_magic("matplotlib", "inline")
+    for cell in nbformat.read(root / page, as_version=4).cells:
+        if cell.cell_type != "code":
+            continue
+        with capture_output() as captured:
+            outcome = shell.run_cell(cell.source, store_history=True)
+        if not outcome.success:
+            raise RuntimeError(f"{page}, in the cell\n{cell.source}\n{captured.stdout[-3000:]}")
+        for output in captured.outputs:
+            name = (output.metadata or {}).get("scrapbook", {}).get("name")
             if name and not VOLATILE.search(name):
-                data = output["data"]
-                text = data.get(_MIME, data.get("text/plain"))
+                text = output.data.get(_MIME, output.data.get("text/plain"))
                 try:
                     numbers[name] = ast.literal_eval(text)
                 except (ValueError, SyntaxError):  # nan, or the repr of an object

@@ -83,7 +83,6 @@ def code_cell(cell: dict, source: str) -> nbformat.NotebookNode:
         metadata = {"cellView": "form", "jupyter": {"source_hidden": True}}
     if named & {"remove-output", "hide-output"}:
         metadata["jupyter"] = metadata.get("jupyter", {}) | {"outputs_hidden": True}
-    source = source.replace('"(not computed)"', '"(needs the recorded scores)"')
     return nbformat.v4.new_code_cell(source, id=cell["id"], metadata=metadata)
 
 

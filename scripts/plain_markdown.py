@@ -35,9 +35,8 @@ PART = re.compile(
 )
 NAMED = re.compile(r"(?m)^\(([\w:.-]+)\)=|^:(?:label|name): (\S+)|\$\$ *\(([\w:-]+)\)")
 
-# A sentence with such a number, or with these words, is true of the machine that built the book.
+# Stands for a number that is true of the machine that built the book; its sentence is left out.
 LOCAL = "\0"
-NOT_HERE = re.compile(r"\0|\(not computed\)")
 BETWEEN_SENTENCES = re.compile(r"((?<=[.!?*)])\s+(?=[A-Z*(\[`:{$]))")
 
 
@@ -259,9 +258,9 @@ class Page:
 
 def without_local(paragraph: str) -> str:
     """A paragraph without the sentences that hold for one machine only."""
-    if not NOT_HERE.search(paragraph):
+    if LOCAL not in paragraph:
         return paragraph
     # Sentences and the spaces after them take turns.
     pieces = [*BETWEEN_SENTENCES.split(paragraph), ""]
     pairs = [pieces[i : i + 2] for i in range(0, len(pieces), 2)]
-    return "".join(s + space for s, space in pairs if not NOT_HERE.search(s)).rstrip()
+    return "".join(s + space for s, space in pairs if LOCAL not in s).rstrip()

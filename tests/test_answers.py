@@ -65,7 +65,17 @@ def test_a_liking_for_yes_cancels_in_scores_and_is_measured(simulate):
         (ANSWERS.drop(columns="key"), "answer", "answers lacks the columns key"),
         (ANSWERS[:0], "answer", "answers lacks rows"),
         (pd.concat([ANSWERS, ANSWERS.assign(model="n")]), "answer", "several models"),
-        (ANSWERS.assign(log_odds=np.nan), "log_odds", "missing for .*'zoe'.*by='answer'"),
+        (
+            ANSWERS.assign(log_odds=np.nan),
+            "log_odds",
+            "missing or infinite for .*'zoe'.*by='answer'",
+        ),
+        (
+            ANSWERS.replace({"log_odds": {ANSWERS["log_odds"][0]: np.inf}}),
+            "log_odds",
+            "infinite for",
+        ),
+        (pd.concat([ANSWERS, ANSWERS[:1]]), "answer", "answered twice: .*'zoe'.*each answer once"),
     ],
 )
 def test_answers_that_make_no_scores_are_refused(answers, by, message):

@@ -1,14 +1,18 @@
 """The command line: what it writes and says, and that wrong input ends in one clear line."""
 
 import json
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pandas as pd
+import psutil
 import pytest
 
 from valuegraph import cli, runs
 from valuegraph.organisms import load_truth
-from valuegraph.run_folder import block_file, read_run
+from valuegraph.run_folder import block_file, read_run, run_status
 
 FROZEN = json.loads((Path(__file__).parent / "frozen" / "cli.json").read_text())
 FEW = ("elicit", "--model", "organism-human", "--inventory", "few.csv", "--roles", 4)
@@ -117,6 +121,20 @@ def test_ctrl_c_and_trouble_on_the_way_end_in_one_line(few, call, monkeypatch):
     assert call(*FEW, "--out", "run") == (1, "error: disk full")
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows knows no SIGTERM")
+def test_a_run_that_is_told_to_end_ends_with_its_workers(tmp_path):
+    command = [sys.executable, "-m", "valuegraph.cli", "elicit", "--model", "organism-human"]
+    command += ["--roles", "300", "--jobs", "2", "--block-size", "2", "--out", "run"]
+    run = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    while not list(tmp_path.glob("run/answers-*")) and run.poll() is None:
+        time.sleep(0.1)
+    workers = psutil.Process(run.pid).children(recursive=True)
+    run.terminate()
+    assert run.wait(60) == 130 and "start again with the same settings" in run.stderr.read()
+    assert len(workers) >= 2 and psutil.wait_procs(workers, timeout=30)[1] == []
+    assert 0 < run_status(tmp_path / "run").done < 300
+
+
 ACT = ("act", "--model", "organism-human", "--inventory", "few.csv", "--roles", 3, "--out", "run")
 
 
@@ -163,6 +181,6 @@ def test_tables_of_scores_need_no_notebook(call, tmp_path, monkeypatch):
     assert verdict["verdict"] in ("inside", "outside", "cannot tell")
     assert verdict["low"] < verdict["agreement"] < verdict["high"]
     code, told = call("discover", "scores.csv", "--method", "ges")
-    assert code == 2 and "method must be one of pc" in told
+    assert code == 2 and "choose one of pc, exact" in told
     code, told = call("compare", "nowhere.csv")
     assert code == 2 and "nowhere.csv" in told

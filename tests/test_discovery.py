@@ -228,8 +228,11 @@ def test_nothing_is_warned_of_where_scores_are_sound(scores, unrelated, method):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"method": "magic"}, "one of pc, exact, pc-plain, fci, lingam.* got 'magic'"),
-        ({"alpha": 1}, "alpha lie between 0 and 1; got 'pc' and 1"),
+        ({"method": "magic"}, "'magic'; choose one of pc, exact, pc-plain, fci, lingam"),
+        ({"alpha": 1}, "alpha is 1; a number between 0 and 1"),
+        ({"alpha": "low"}, "alpha is 'low'"),
+        ({"min_spread": None}, "min_spread is None"),
+        ({"seed": "x"}, "seed is 'x'; a whole number"),
         ({"null_draws": -1}, "null_draws is -1"),
         ({"tiers": [["age"]]}, "tiers name 'age'"),
     ],

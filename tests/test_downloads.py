@@ -9,7 +9,7 @@ import pooch
 import pytest
 
 from valuegraph import downloads
-from valuegraph.downloads import DataUnavailable, available, fetch, missing
+from valuegraph.downloads import DataUnavailable, available, fetch
 
 CONTENT, NAME, OTHER = b"name,score\n,\n", "scores.csv", "other.csv"
 
@@ -45,7 +45,7 @@ def test_a_download_is_kept_and_used_again_without_a_word(public, tmp_path, capf
     assert not available([NAME])
     path = fetch(NAME)
     assert path == tmp_path / "cache" / NAME and path.read_bytes() == CONTENT
-    assert available([NAME]) and missing([NAME]) == {}
+    assert available([NAME])
     (public / NAME).unlink()
     assert fetch(NAME) == path
     assert capfd.readouterr().err == ""
@@ -62,11 +62,9 @@ def test_wrong_bytes_are_refused_or_replaced(public, tmp_path):
     assert list((tmp_path / "cache").iterdir()) == []
 
 
-def test_without_network_the_reason_is_given_and_no_second_download_tried(public):
+def test_without_network_the_reason_is_given(public):
     with pytest.raises(DataUnavailable, match=r"other.csv could not be .*127.0.0.1:9.*Connection"):
         fetch(OTHER)
-    reasons = missing([OTHER, NAME])
-    assert list(reasons) == [OTHER, NAME] and "not tried" in reasons[NAME]
 
 
 @pytest.mark.parametrize("subfolder", ["", "paper"])
@@ -76,7 +74,6 @@ def test_a_folder_of_ones_own_is_the_only_place(public, tmp_path, monkeypatch, s
     monkeypatch.setenv("VALUEGRAPH_DATA", str(tmp_path / "own"))
     with pytest.raises(DataUnavailable, match="VALUEGRAPH_DATA points to .*own.* lacks scores.csv"):
         fetch(NAME)
-    assert list(missing([NAME, OTHER])) == [NAME, OTHER]
     (own / NAME).write_bytes(CONTENT)
     assert fetch(NAME) == own / NAME and available([NAME])
     (own / NAME).write_bytes(b"mine")

@@ -112,7 +112,9 @@ def test_the_model_is_as_before_when_a_context_ends_or_breaks(organism, context)
     assert len(layers[1]._forward_hooks) == hooks
     assert all(map(torch.equal, states(model), before))
     for layer in (-1, 3):
-        with pytest.raises(ValueError, match=rf"layer {layer} does not exist.*there are 0 \.\.\. 2"):
+        with pytest.raises(
+            ValueError, match=rf"layer {layer} does not exist.*there are 0 \.\.\. 2"
+        ):
             with context(model, layer, *options):
                 pass
 

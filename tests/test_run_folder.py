@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from valuegraph import run_folder
+from valuegraph.inventory import fingerprint
 from valuegraph.run_folder import (
     RunStatus,
     block_file,
@@ -160,6 +161,17 @@ def test_a_run_under_way_can_be_read_if_asked_for(run, answers):
         read_run(run, partial=True)
     many = str(RunStatus(run, 0, 20, 3, missing=tuple(range(20))))
     assert many.endswith("missing: blocks 0, 1, 2, 3, 4, 5, 6, 7, ...")
+
+
+def test_a_manifest_that_was_changed_is_named_and_its_answers_are_not_blamed(run):
+    manifest = json.loads((run / "manifest.json").read_text())
+    whole = manifest | {"digest": fingerprint(manifest)}
+    (run / "manifest.json").write_text(json.dumps(whole))
+    assert run_status(run).done == 1 and "digest" not in read_manifest(run)
+    for change in ({"computed": {"threads": 2}}, {"asked": settings(n_roles=3)}):
+        (run / "manifest.json").write_text(json.dumps(whole | change))
+        with pytest.raises(ValueError, match="manifest.json is damaged .*changed after"):
+            run_status(run)
 
 
 @pytest.mark.parametrize("content", ["", "{}", '{"layout": 2, "asked": {}}', "[1]", "\0"])

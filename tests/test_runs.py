@@ -98,6 +98,7 @@ def nothing_is_asked(monkeypatch):
 def rewritten(folder, part, **changes):
     """Change the manifest of a folder, as if it had been written elsewhere."""
     content = json.loads((folder / "manifest.json").read_text())
+    assert len(content.pop("digest")) == 16  # that of the manifest as it was
     content[part] |= changes
     (folder / "manifest.json").write_text(json.dumps(content))
     return folder

@@ -1,7 +1,6 @@
 """The paper's graph, tables and figures: by hand, and exactly as released."""
 
 import json
-import os
 from importlib import metadata
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from studies.paper.graphs import PaperGraph, paper_skeletons, transitive_reducti
 from valuegraph import downloads
 from valuegraph.answers import NO_INTERVENTION as NONE
 from valuegraph.graph import ValueGraph
+from valuegraph.inventory import load_inventory
 from valuegraph.metrics import shd, skeleton_f1
 from valuegraph.roles import NO_ROLE
 
@@ -30,9 +30,6 @@ REFERENCES = json.loads((FIXTURES / "paper_reference_graphs.json").read_text(enc
 @pytest.fixture(scope="session")
 def figures():
     """What `reproduce` returns, by model."""
-    files = [name for model in paper.MODELS for name in paper.recorded_files(model)]
-    if not downloads.available(files) and downloads.FOLDER_VARIABLE not in os.environ:
-        pytest.skip("the recorded scores are absent: set VALUEGRAPH_DATA to a folder with them")
     return {model: paper.reproduce(model) for model in paper.MODELS}
 
 
@@ -75,14 +72,13 @@ def test_computed_figures_stand_beside_the_released_ones(figures):
     assert table["difference"].abs().max() < 0.005
     for model in paper.MODELS:
         assert paper.same_edges(figures[model], model)
-    alone = paper.beside_published(None, "gemma", "table2")
+    table = paper.beside_published(figures["gemma"], "gemma", "table2")
     released = KEPT["gemma"]["table2"]["gemma"]["sae_refs"]["gap"]
-    assert alone.loc["sae_refs / gap", "released"] == released
-    assert alone["computed"].isna().all() and len(alone) == 28
+    assert table.loc["sae_refs / gap", "released"] == released and len(table) == 28
 
 
 @pytest.mark.parametrize(("model", "roles"), [("gemma", (101, 26)), ("llama", (74, 17))])
-def test_recorded_rows_are_roles_by_unsteered_and_ten_features(figures, model, roles):
+def test_recorded_rows_are_roles_by_unsteered_and_ten_features(model, roles):
     for split, n in zip(recorded.SPLITS, roles, strict=True):
         scores = paper.load_recorded_scores(model, split)
         assert scores.shape == (11 * n, 17) and not scores.index.has_duplicates
@@ -125,9 +121,8 @@ def test_drawings_need_no_scores():
         (lambda: paper.load_recorded_scores("gemma", "dev"), "unknown split 'dev'"),
         (lambda: paper.load_hard_prompts("gemma", "up"), "unknown direction 'up'"),
         (lambda: paper.reference_graph("human"), "unknown reference graph 'human'"),
-        (lambda: paper.beside_published(None, "gemma", "table3"), "unknown part 'table3'"),
+        (lambda: paper.beside_published({}, "gemma", "table3"), "unknown part 'table3'"),
         (lambda: paper.published("gpt"), "unknown model 'gpt'"),
-        (lambda: paper.recorded_files("gpt"), "unknown model 'gpt'"),
     ],
 )
 def test_unknown_names_are_refused_with_the_known_ones(call, message):
@@ -135,11 +130,48 @@ def test_unknown_names_are_refused_with_the_known_ones(call, message):
         call()
 
 
-def test_absent_scores_are_named_with_their_address(tmp_path, monkeypatch):
-    monkeypatch.setenv("VALUEGRAPH_DATA", str(tmp_path))
-    with pytest.raises(downloads.DataUnavailable, match="ans_gemma_train_formal.csv.*https://"):
-        paper.reproduce("gemma")
-    assert len(paper.missing_files()) == 9
+# ---------------------------------------------------------------- the packed tables
+
+
+def test_roles_are_numbers_and_the_table_is_small():
+    path = recorded._file("scores.parquet")
+    table = pd.read_parquet(path)
+    assert table.columns.tolist() == ["file", "feature", "role", *paper.choices()["values"]]
+    assert set(table["file"]) == set(recorded.ORIGINALS) and path.stat().st_size < 100_000
+    assert table["role"].unique().tolist() == [-1, *range(1, 126)]
+    parts = table[table["role"] > 0].groupby("file", observed=True)["role"]
+    ends = {file: (part.min(), part.max()) for file, part in parts}
+    assert ends["gemma/train"] == (1, 100) and ends["gemma/test"] == (101, 125)
+    assert paper.choices()["steered_role"] == "role 116"
+
+
+@pytest.mark.skipif(
+    not downloads.available(recorded.ORIGINALS.values()),
+    reason="set VALUEGRAPH_DATA to a folder with the files of Kang et al., or fetch them once",
+)
+def test_the_table_is_what_the_original_files_hold():
+    table, numbers = pd.read_parquet(recorded._file("scores.parquet")), {}
+    for file, name in recorded.ORIGINALS.items():
+        ours, theirs = table[table["file"] == file], pd.read_csv(downloads.fetch(name))
+        for role in theirs["player_name"].dropna():
+            numbers.setdefault(role, len(numbers) + 1)
+        assert ours["role"].tolist() == [numbers.get(x, -1) for x in theirs["player_name"]]
+        assert ours["feature"].tolist() == theirs["steer_dim"].fillna(-1).tolist()
+        values = [c for c in theirs.columns[2:] if f"{c}:scstd" in theirs]
+        assert values == ours.columns[3:].tolist()
+        assert (ours[values].to_numpy() == theirs[values].to_numpy(dtype=float)).all()
+
+
+@pytest.mark.skipif(
+    not downloads.available(["value_orientation.csv"]),
+    reason="set VALUEGRAPH_DATA to a folder with value_orientation.csv, or fetch it once",
+)
+def test_questions_are_counted_as_the_inventory_has_them():
+    bench = load_inventory("valuebench17")
+    labels = bench.items["value"].map(bench.values["label"].str.lower())
+    counts, ours = pd.crosstab(labels, -bench.items["key"]), paper.questions()
+    assert ours.index.tolist() == paper.choices()["values"] and ours.sum().sum() == 354
+    assert ours.to_numpy().tolist() == counts.loc[ours.index.str.lower()].to_numpy().tolist()
 
 
 # ---------------------------------------------------------------- the graph

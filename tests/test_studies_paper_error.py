@@ -1,7 +1,6 @@
 """The error of the paper's figures: known clusters, planted graphs, and figures kept of old."""
 
 import json
-import os
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,6 @@ from studies import paper, random_model
 from studies.paper.error import NULLS, AgainstNull, as_array, f1_of, without_dependence
 from studies.paper.graphs import PaperGraph
 from studies.paper.tables import changes_from_first, hard_prompt_counts
-from valuegraph import downloads
 from valuegraph.answers import NO_INTERVENTION as NONE
 from valuegraph.graph import ValueGraph
 from valuegraph.metrics import skeleton_f1
@@ -33,9 +31,6 @@ VALUES = [f"v{i}" for i in range(10)]
 
 @pytest.mark.parametrize("model", paper.MODELS)
 def test_figures_of_the_recorded_scores_are_the_kept_ones(model):
-    if not downloads.available(paper.recorded_files(model)):
-        if downloads.FOLDER_VARIABLE not in os.environ:
-            pytest.skip("the recorded scores are absent")
     train, test = (paper.load_recorded_scores(model, split) for split in ("train", "test"))
     kept = KEPT[model]
 

@@ -14,7 +14,6 @@ from valuegraph.models import Respondent
 from valuegraph.organisms import ORGANISMS
 from valuegraph.runs import ModelSource
 
-
 # What a CPU is asked without being insisted on: weights in 16 bits of two billion.
 _CPU_BYTES = 4.2e9
 
@@ -64,7 +63,8 @@ def respondent_or_organism(
     """Load a model if this machine bears it and the hub hands it out; else an organism.
 
     Without a CUDA GPU models of up to two billion weights answer, and larger ones if they are
-    insisted on: then the model answers or fails. `quantize` is that of `valuegraph.load_model`, or "fit" for what fits on the GPU.
+    insisted on: then the model answers or fails. `quantize` is that of `valuegraph.load_model`, or
+    "fit" for what fits on the GPU.
     """
     if organism not in ORGANISMS:
         raise ValueError(f"{organism!r} is no organism; there are {', '.join(ORGANISMS)}")

@@ -31,6 +31,7 @@ from valuegraph.drawing import Drawing, draw
 from valuegraph.exact import search_pushes
 from valuegraph.graph import ValueGraph
 from valuegraph.interventions import Intervention
+from valuegraph.tables import generator
 
 #: Smallest weight of interest: less than a twelfth of a push is passed on. The organisms' own
 #: weights differ from the planted ones by up to .06 at eight roles, so that less says nothing.
@@ -278,9 +279,8 @@ def find_targets(answers, interventions, *, by="log_odds", alpha=0.01) -> pd.Dat
     every = {one.name: "" for one in interventions}
     changes, values = _changes(answers, interventions, every, by)
     neutral = np.array([getattr(one, "origin", {}).get("value") == "" for one in interventions])
-    by_value = [
-        changes.cube[:, :, changes.item_value == k].mean(axis=2) for k in range(len(values))
-    ]
+    about = [changes.item_value == k for k in range(len(values))]
+    by_value = [changes.cube[:, :, items].mean(axis=2) for items in about]
     moved = np.stack(by_value, axis=2)  # (interventions, roles, values)
     if neutral.any():
         moved = moved - moved[neutral].mean(axis=0)
@@ -301,17 +301,14 @@ def _changes(answers, interventions, targets, by) -> tuple[Changes, list[str]]:
     names = [one.name for one in interventions]
     origin = [{"text": one.text or None, **getattr(one, "origin", {})} for one in interventions]
     origins = pd.DataFrame(origin, names, ["kind", "value", "text"], dtype=object)
-    if unknown := [name for name in targets if name not in origins.index]:
+    if unknown := [name for name in targets if name not in names]:
         raise ValueError(f"targets name {unknown[0]!r}, which is none of the interventions")
-    origins["value"] = (
-        pd.Series(targets, dtype=object).reindex(origins.index).fillna(origins["value"])
-    )
+    told = pd.Series(targets, dtype=object).reindex(names)
+    origins["value"] = told.fillna(origins["value"])
     origins["kind"] = origins["kind"].fillna("shift").where(origins["value"] != "", NEUTRAL)
     origins = origins[origins["value"].notna()]
-    if strange := set(origins["value"]) - {*values, ""}:
-        raise ValueError(
-            f"interventions are about {', '.join(sorted(strange))}, which is not asked"
-        )
+    if strange := ", ".join(sorted(set(origins["value"]) - {*values, ""})):
+        raise ValueError(f"interventions are about {strange}, which is not asked")
     items = answers.drop_duplicates("item").set_index("item")["value"]
     if (few := items.value_counts()).min() < 2:
         raise ValueError(f"{few.idxmin()} has a single item; two of each value are needed")
@@ -369,14 +366,12 @@ def _joined(table: pd.DataFrame, several: list[pd.DataFrame]) -> pd.DataFrame:
 
 
 def _null(neutral: Changes, values, floor, draws, seed) -> float | None:
-    """Count the arrows that come of neutral sentences, as if each were about a value."""
-    rng, counts = np.random.default_rng(seed), []
+    """Count the arrows of neutral sentences, as if each were about a value; None if too few."""
+    rng, counts = generator(seed), []
     for _ in range(draws):
         aimed = rng.permutation(np.arange(len(neutral.cube)) % len(values))
-        fitted = fit(neutral._replace(target=aimed), len(values))
-        if fitted is None:
-            return None
-        counts.append(_table(fitted, values, floor)["firm"].sum())
+        if fitted := fit(neutral._replace(target=aimed), len(values)):
+            counts.append(_table(fitted, values, floor)["firm"].sum())
     return float(np.mean(counts)) if counts else None
 
 

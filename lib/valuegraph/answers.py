@@ -221,6 +221,12 @@ def check_answers(answers: pd.DataFrame, by: str, *, single=("model",)) -> None:
     for column in single:
         if answers[column].nunique() > 1:
             raise ValueError(f"answers of several {column}s; take one at a time.")
-    if answers[by].isna().any():
-        cell = dict(answers.loc[answers[by].isna(), ["role", "item"]].iloc[0])
-        raise ValueError(f"{by} is missing for {cell}; use by='answer' for generated answers.")
+    odd = ~np.isfinite(answers[by].to_numpy(dtype=float))
+    if odd.any():
+        cell = dict(answers.loc[odd, ["role", "item"]].iloc[0])
+        raise ValueError(
+            f"{by} is missing or infinite for {cell}; use by='answer' for generated answers."
+        )
+    cells = ["model", "format", "role", "intervention", "item"]
+    if len(twice := answers[answers.duplicated(cells)]):
+        raise ValueError(f"answered twice: {dict(twice[cells].iloc[0])}; give each answer once.")

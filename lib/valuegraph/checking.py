@@ -5,6 +5,8 @@ model (a batch answers as a single prompt does); some are of the model (it says 
 """
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -18,13 +20,23 @@ from valuegraph.encoding import encode, encode_prompts
 from valuegraph.interventions import Shift
 from valuegraph.inventory import Inventory
 from valuegraph.probing import states
-from valuegraph.prompts import ANSWER_PREFIX, SITE, WORDINGS, PromptFormat, render_prompt
+from valuegraph.prompts import ANSWER_PREFIX, WORDINGS, PromptFormat, render_prompt
 from valuegraph.pushes import mean_norm, stances
 from valuegraph.reading import AnswerReader
 from valuegraph.roles import RoleBank, sample_roles
+from valuegraph.tables import generator
 
 #: Largest difference of log-odds that rounding may make, by the type of the weights.
 ROUNDING = {torch.float32: 1e-3, torch.bfloat16: 0.3, torch.float16: 0.05}
+
+
+@contextmanager
+def _noted(rows: dict[str, tuple], name: str) -> Iterator[None]:
+    """Note what a model cannot do as a check that failed, and go on with the others."""
+    try:
+        yield
+    except (ValueError, NotImplementedError) as error:
+        rows[name] = str(error), "", False
 
 
 def check_model(respondent, inventory: Inventory, bank: RoleBank, *, seed: int = 0) -> pd.DataFrame:
@@ -50,50 +62,39 @@ def check_model(respondent, inventory: Inventory, bank: RoleBank, *, seed: int =
     items = items.groupby(["value", "key"], sort=False).head(1).reset_index(drop=True)
     few = replace(inventory, values=values, items=items)
     roles, fmt = sample_roles(bank, 2, seed=seed), PromptFormat()
-    exact, questions = ROUNDING[respondent.model.dtype], list(few.items["text"])
-    rows: dict[str, tuple] = {}
+    exact, questions, rows = ROUNDING[respondent.model.dtype], list(few.items["text"]), {}
 
-    def log_odds(**options) -> np.ndarray:
-        return elicit(respondent, few, roles, **options)["log_odds"].to_numpy()
-
-    prompts = encode_prompts(respondent, questions, roles, fmt, ANSWER_PREFIX, find_sites=True)
-    site = respondent.tokenizer.decode([prompts.prefixes[0][k] for k in prompts.sites[0]]).strip()
-    rows["site tokens"] = site, f"{SITE!r}", site == SITE
-    rows["a prefix is shared"] = not prompts.whole, "as the tokenizer has it", None
+    with _noted(rows, "site tokens"):
+        prompts = encode_prompts(respondent, questions, roles, fmt, ANSWER_PREFIX, find_sites=True)
+        rows["site tokens"] = len(prompts.sites[0]), "found where they act", True
+    formats = [PromptFormat(name, first) for name in WORDINGS for first in (True, False)]
     started = time.perf_counter()
-    plain = elicit(respondent, few, roles, progress=False)
-    rows["answers a second"] = len(plain) / (time.perf_counter() - started), "", None
-    base = plain["log_odds"].to_numpy()
-    reader = AnswerReader.of(respondent)
-    rows["spellings of yes and no"] = len(reader.yes_ids) + len(reader.no_ids), "2 or more", True
-    for name in WORDINGS:
-        for first in (True, False):
-            mass = elicit(respondent, few, roles, formats=PromptFormat(name, first))["mass"].mean()
-            wanted = f"{LOW_MASS:g} or more", mass >= LOW_MASS
-            rows[f"mass, {PromptFormat(name, first).name}"] = mass, *wanted
-    texts = [render_prompt(respondent.tokenizer, q, r) for r in roles for q in questions]
+    answers = elicit(respondent, few, roles, formats=formats)
+    rows["answers a second"] = len(answers) / (time.perf_counter() - started), "", None
+    base = answers.loc[answers["format"] == fmt.name, "log_odds"].to_numpy()
+    for name, mass in answers.groupby("format", sort=False)["mass"].mean().items():
+        rows[f"mass, {name}"] = mass, f"{LOW_MASS:g} or more", mass >= LOW_MASS
+    reader, alone = AnswerReader.of(respondent), []
     with torch.inference_mode():
-        ids = [torch.tensor([encode(respondent, text)], device=respondent.device) for text in texts]
-        alone = [
-            reader.read(respondent.model(input_ids=one).logits[:, -1])[0].item() for one in ids
-        ]
-    vector = np.random.default_rng(seed).standard_normal(respondent.width)
-    layer = respondent.n_layers // 2
-    vector *= 0.1 * mean_norm(states(respondent, roles, layer=layer)) / np.linalg.norm(vector)
-    same = f"{exact:g} at most"
-    for name, other in {
-        "batch against alone": np.array(alone),
-        "small batches": log_odds(batch_tokens=1),
-        "a push of nothing": log_odds(interventions=[Shift("0", layer, 0 * vector, "everywhere")]),
-    }.items():
-        figure = float(np.abs(other - base).max())
-        rows[f"difference, {name}"] = figure, same, figure <= exact
-    moved = np.abs(log_odds(interventions=[Shift("1", layer, vector, "everywhere")]) - base).max()
-    rows["difference, a random push"] = float(moved), f"above {exact / 10:g}", moved > exact / 10
-    written = elicit(respondent, few, roles, mode="generate", max_new_tokens=60)["answer"]
-    told = written != 0
-    rows["written: an answer"] = told.mean(), "0.5 or more", told.mean() >= 0.5
-    rows["written: as the log-odds"] = (written == np.sign(base))[told].mean(), "", None
+        for text in [render_prompt(respondent.tokenizer, q, r) for r in roles for q in questions]:
+            ids = torch.tensor([encode(respondent, text)], device=respondent.device)
+            alone.append(reader.read(respondent.model(input_ids=ids).logits[:, -1])[0].item())
+    figure = float(np.abs(alone - base).max())
+    rows["difference, batch against alone"] = figure, f"{exact:g} at most", figure <= exact
+    with _noted(rows, "pushes"):
+        layer, vector = respondent.n_layers // 2, generator(seed).standard_normal(respondent.width)
+        vector *= 0.1 * mean_norm(states(respondent, roles, layer=layer)) / np.linalg.norm(vector)
+        pushes = [Shift(str(k), layer, k * vector, "everywhere") for k in (0, 1)]
+        answers = elicit(respondent, few, roles, interventions=pushes).groupby("intervention")
+        pushed = (answers.get_group(one.name)["log_odds"] for one in pushes)
+        still, moved = (float(np.abs(one - base).max()) for one in pushed)
+        rows["difference, a push of nothing"] = still, f"{exact:g} at most", still <= exact
+        rows["difference, a random push"] = moved, f"above {exact / 10:g}", moved > exact / 10
+    with _noted(rows, "written: an answer"):
+        written = elicit(respondent, few, roles, mode="generate", max_new_tokens=60)["answer"]
+        told = written != 0
+        rows["written: an answer"] = told.mean(), "0.5 or more", told.mean() >= 0.5
+        rows["written: as the log-odds"] = (written == np.sign(base))[told].mean(), "", None
     rows["says yes"] = (base > 0).mean(), "between 0.02 and 0.98", 0.02 <= (base > 0).mean() <= 0.98
     # The control: the same sentences, and the questions of other values under the same labels.
     other = replace(few, items=few.items.assign(text=np.roll(few.items["text"], -2)))
@@ -107,11 +108,9 @@ def check_model(respondent, inventory: Inventory, bank: RoleBank, *, seed: int =
     own, control = map(np.mean, moves)
     rows["moved by words"] = own, "above 0 and the control", own > max(0, control)
     rows["moved by words, control"] = control, "questions of another value", None
-    memory = psutil.Process().memory_info().rss
-    if respondent.device.type == "cuda":
-        memory = torch.cuda.max_memory_allocated(respondent.device)
+    memory = torch.cuda.max_memory_allocated() or psutil.Process().memory_info().rss
     rows["memory (GB)"] = memory / 1e9, "", None
     table = pd.DataFrame.from_dict(rows, orient="index", columns=["figure", "wanted", "passed"])
-    well = not (table["passed"] == False).any()  # noqa: E712  (None is neither)
+    well = bool(table["passed"].ne(False).all())
     table.loc["can be asked"] = well, "no check failed", well
     return table.rename_axis("check")

@@ -2,6 +2,7 @@
 
 import json
 import re
+import signal
 import warnings
 from functools import partial
 from pathlib import Path
@@ -31,6 +32,7 @@ _Run = Annotated[Path, Argument(help="Folder of the run.", show_default=False)]
 def main() -> None:
     """Run the command line: 2 is wrong input, 1 trouble on the way, both told in one line."""
     warnings.showwarning = lambda message, *place: say(f"warning: {message}")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does
     try:
         app()
     except (ValueError, OSError, MemoryError, ImportError, RuntimeError) as error:
@@ -77,16 +79,12 @@ def elicit(
     think = mode == "generate" if think is None else think
     words = [(word, first) for word in wording or ["answer"] for first in ORDERS[order]]
     formats = [PromptFormat(word, first, think, layout) for word, first in words]
-    asked = _inventory(inventory)
     drawn = read_roles(roles_file) if roles_file else kinds[role_kind](roles, seed=seed)
     source, seeds = (model, device, dtype, quantize, revision), () if roles_file else (seed,)
     how = dict(mode=mode, prior=prior, max_new_tokens=max_new_tokens, block_size=block_size)
-    sweep = vg.Sweep(source, asked, drawn, formats=formats, seeds=seeds, **how)
+    sweep = vg.Sweep(source, _inventory(inventory), drawn, formats=formats, seeds=seeds, **how)
     where = dict(n_jobs=jobs, batch_tokens=batch_tokens, threads=threads)
-    try:
-        say(vg.run_sweep(sweep, out, shard=tuple(map(int, shard.split("/"))), **where))
-    except KeyboardInterrupt:
-        raise Exit(130) from None
+    say(vg.run_sweep(sweep, out, shard=tuple(map(int, shard.split("/"))), **where))
 
 
 @app.command("check-model")
@@ -128,10 +126,7 @@ def act(
     pushes, source = word_pushes(asked, bank), (model, device, dtype, quantize, revision)
     drawn = sample_roles(bank, roles, seed=seed)
     sweep = vg.Sweep(source, asked, drawn, interventions=[None, *pushes], seeds=(seed,))
-    try:
-        say(vg.run_sweep(sweep, out, n_jobs=jobs))
-    except KeyboardInterrupt:
-        raise Exit(130) from None
+    say(vg.run_sweep(sweep, out, n_jobs=jobs))
     graph = vg.acted_graph(read_run(out), pushes, floor=floor, seed=seed)
     shown = graph.arrows[["cause", "effect", "weight", "low", "high", "status"]]
     echo(f"{graph.caption}\n{shown.to_string(index=False, float_format='{:+.2f}'.format)}")

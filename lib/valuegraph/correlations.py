@@ -5,6 +5,8 @@ All functions take one matrix ``(d, d)`` or a stack ``(..., d, d)``.
 
 import numpy as np
 
+from valuegraph.tables import generator
+
 CLOSEST = 0.995  # agreement counts as no closer, so that no match outweighs all on the z scale
 
 
@@ -64,7 +66,7 @@ def permuted(matrix: np.ndarray, reference: np.ndarray, *, draws: int, seed: int
     It is that of :func:`valuegraph.metrics.permutation_test`, for all labellings at once.
     """
     start = np.tile(np.arange(len(matrix)), (draws, 1))
-    orders = np.random.default_rng(seed).permuted(start, axis=1)
+    orders = generator(seed).permuted(start, axis=1)
     null = mantel_r(matrix[orders[:, :, None], orders[:, None, :]], reference)
     # The slack lets labellings that change nothing count as equal in spite of rounding.
     return float((1 + (null >= mantel_r(matrix, reference) - 1e-12).sum()) / (1 + draws))

@@ -46,12 +46,8 @@ class Changes(NamedTuple):
 
     def among(self, chosen: np.ndarray) -> "Changes":
         """Return some of the interventions."""
-        return self._replace(
-            cube=self.cube[chosen],
-            target=self.target[chosen],
-            group=self.group[chosen],
-            kind=self.kind[chosen],
-        )
+        cube, item_value, *of_each = self
+        return Changes(cube[chosen], item_value, *(part[chosen] for part in of_each))
 
 
 class Fitted(NamedTuple):
@@ -66,9 +62,7 @@ class Fitted(NamedTuple):
 
 def fit(changes: Changes, d: int) -> Fitted | None:
     """Fit the equation of every value; None where interventions are too few."""
-    fitted = Fitted(
-        np.zeros((d, d)), np.zeros((d, d)), np.ones((d, d)), np.zeros((d, d, 4)), np.zeros((d, 4))
-    )
+    fitted = Fitted(*np.zeros((2, d, d)), np.ones((d, d)), np.zeros((d, d, 4)), np.zeros((d, 4)))
     sums = _Sums.of(changes, d)
     for w in range(d):
         chosen = changes.target != w

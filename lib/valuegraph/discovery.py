@@ -24,14 +24,14 @@ from io import StringIO
 
 import numpy as np
 import pandas as pd
-from pandas.api.types import is_bool_dtype, is_numeric_dtype
+from pandas.api.types import is_numeric_dtype
 
 from valuegraph import pc
 from valuegraph.correlations import as_correlation, correlations_of
 from valuegraph.exact import search_exactly
 from valuegraph.graph import CIRCLE, HEAD, NONE, TAIL, ValueGraph, marks_of
 from valuegraph.sentences import sentence_facts, sentence_model
-from valuegraph.tables import doubts, require_whole
+from valuegraph.tables import doubts, generator, require_between, require_whole
 
 #: Least standard deviation of scores over roles, in log-odds, or share of yes less share of no. The
 #: least in the answers recorded by Kang et al. (2025) is .16; random weights can give .005.
@@ -117,7 +117,7 @@ def discover(
     marks, counts = run([sample])
     require_whole(null_draws, 0, "null_draws")
     if null_draws:
-        rng, p = np.random.default_rng(seed), len(names)
+        rng, p = generator(seed), len(names)
         null, _ = run([independent(sample, n, rng) for _ in range(null_draws)])
         edges = (null > 0).sum(axis=(1, 2)) / 2
         info |= {"null_edges": float(edges.mean()), "null_sd": float(edges.std())}
@@ -141,9 +141,10 @@ def prepared(data, method="pc", alpha=0.01, tiers=None, min_spread=MIN_SPREAD) -
     values in alphabetical order, and so have all results of the search; names are in the order of
     the data.
     """
-    if method not in _RUN or not 0 < alpha < 1:
-        known = f"method must be one of {', '.join(_RUN)}, and alpha lie between 0 and 1"
-        raise ValueError(f"{known}; got {method!r} and {alpha!r}")
+    if method not in _RUN:
+        raise ValueError(f"unknown method {method!r}; choose one of {', '.join(_RUN)}")
+    require_between(alpha, 0, 1, "alpha")
+    require_between(min_spread, -1, np.inf, "min_spread")
     only = isinstance(data, Correlations)
     if only and method == "lingam":
         raise ValueError("method 'lingam' needs scores, not correlations")
@@ -259,12 +260,9 @@ def _fci(correlations, n, alpha, tier):
     options = {"background_knowledge": knowledge, "show_progress": False, "n": n}
     with redirect_stdout(StringIO()):
         graphs = [fci(c, "correlations", float(alpha), **options)[0].graph for c in correlations]
-    return _sound(_marks(graphs), tier)
-
-
-def _marks(graphs) -> np.ndarray:
-    """Turn causal-learn's matrices, ``[i, j]`` at i: 1 head, 2 circle, -1 tail."""
-    return np.array([NONE, HEAD, CIRCLE, TAIL], dtype=np.int8)[pc.turned(np.stack(graphs))]
+    # Its matrices have at [i, j] the mark at i: 1 head, 2 circle, -1 tail.
+    marks = np.array([NONE, HEAD, CIRCLE, TAIL], dtype=np.int8)[pc.turned(np.stack(graphs))]
+    return _sound(marks, tier)
 
 
 def _sound(marks: np.ndarray, tier: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
@@ -341,7 +339,7 @@ def _numbers(frame: pd.DataFrame) -> np.ndarray:
     if len(set(names)) < max(2, len(names)) or not all(isinstance(name, str) for name in names):
         raise ValueError(f"columns must be names of at least 2 values, all different, got {names}")
     for name, column in frame.items():
-        if not is_numeric_dtype(column) or is_bool_dtype(column):
+        if not is_numeric_dtype(column) or column.dtype.kind in "bc":
             raise ValueError(f"column {name} holds {column.dtype}, not numbers")
         odd = column.index[~np.isfinite(column.to_numpy(dtype=float))]
         if len(odd):

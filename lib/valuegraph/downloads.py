@@ -1,4 +1,4 @@
-"""Public files of others, which stay out of this package: ValueBench, and answers on record.
+"""Public files of others, as they were released: ValueBench, and recorded scores of two models.
 
 ``data/downloads.txt`` lists them: name, SHA-256, address at a pinned commit. Sparse autoencoders
 are listed by SAELens, which also fetches them; what is said of them here comes from its list.
@@ -63,9 +63,8 @@ def fetch(name: str) -> Path:
     except PermissionError:
         raise  # of the cache, not of the network
     except OSError as error:
-        raise DataUnavailable(
-            f"{name} could not be downloaded from {address} ({type(error).__name__})."
-        ) from error
+        met = type(error).__name__
+        raise DataUnavailable(f"{name} could not be downloaded from {address} ({met}).") from error
 
 
 def available(names: Iterable[str]) -> bool:
@@ -73,22 +72,6 @@ def available(names: Iterable[str]) -> bool:
     files = _registry()
     paths = {files.abspath / name: files.registry.get(name) for name in names}
     return all(path.is_file() and pooch.file_hash(path) == sha for path, sha in paths.items())
-
-
-def missing(names: Iterable[str]) -> dict[str, str]:
-    """Fetch files; return those that cannot be had, with the reason.
-
-    After one failed download no other is tried, so a page without network waits only once.
-    """
-    reasons: dict[str, str] = {}
-    for name in names:
-        try:
-            if reasons and not available([name]):
-                raise DataUnavailable(f"{name} is not here either; its download was not tried.")
-            fetch(name)
-        except DataUnavailable as error:
-            reasons[name] = str(error)
-    return reasons
 
 
 def public_saes(model: str | Path | None = None) -> pd.DataFrame:

@@ -50,8 +50,7 @@ def changes(table: pd.DataFrame, *, by="log_odds", under=None) -> pd.DataFrame:
         raise ValueError(f"effects need {needed}; there are {there}")
     names = [n for n in names if n != NO_INTERVENTION] if under is None else list(under)
     complete = _complete(scores, [NO_INTERVENTION, *names])
-    start = complete.loc[NO_INTERVENTION]
-    return complete.loc[names] - np.tile(start, (len(names), 1))
+    return complete.loc[names] - np.tile(complete.loc[NO_INTERVENTION], (len(names), 1))
 
 
 def effects_of(

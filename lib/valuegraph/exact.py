@@ -39,11 +39,6 @@ def search_exactly(correlations, n, alpha, tier) -> np.ndarray:
     Silander, T., Myllymäki, P. (2006). A simple approach for finding the globally optimal Bayesian
     network structure. UAI 22.
     """
-    if len(tier) > MAX_VALUES:
-        raise ValueError(
-            f"method 'exact' goes through all sets of values, at most {MAX_VALUES} values; these "
-            f"are {len(tier)}: use method 'pc', or fewer values"
-        )
     penalty = float(chdtri(1, alpha)) / 2
     return class_of(best_dags(local_scores(correlations, n, penalty, tier)), tier)
 
@@ -65,7 +60,7 @@ def local_scores(correlations, n, penalty, tier) -> np.ndarray:
         infinity where a value would be its own parent, or one that comes later would be.
     """
     d = len(tier)
-    left = np.empty((len(correlations), d, 2**d))
+    held, left = _bits(d), np.empty((len(correlations), d, 2**d))
     for scores, correlation in zip(left, correlations, strict=True):
         given = correlation[None]  # covariances with the values of a set held fixed, a set a row
         for k in range(d):
@@ -73,7 +68,6 @@ def local_scores(correlations, n, penalty, tier) -> np.ndarray:
             explained = with_k[:, :, None] * with_k[:, None] / with_k[:, k, None, None]
             given = np.concatenate([given, given - explained])
         scores[:] = np.einsum("sjj->js", given)
-    held = _bits(d)
     forbidden = np.eye(d, dtype=bool) | (tier[:, None] < tier)  # [value, parent]
     never = (held[None] & forbidden[:, None]).any(axis=2)
     scores = -n / 2 * np.log(np.where(never, 1.0, left)) - penalty * held.sum(axis=1)
@@ -134,20 +128,17 @@ def search_pushes(changes: np.ndarray, errors: np.ndarray, alpha: float) -> np.n
     unknown intervention targets. UAI 36. (Of all orders the right one needs the fewest targets.)
     """
     m, d = changes.shape
-    if d > MAX_VALUES:
-        raise ValueError(f"all sets of values are tried, of {MAX_VALUES} at most; these are {d}")
     held, price = _bits(d), chdtri(1, np.array([alpha, alpha / d]))
     scores, left = np.full((1, d, 2**d), -np.inf), np.empty((d, 2**d, m))
     for j in range(d):
         sets = np.flatnonzero(~held[:, j])
         use, counted = held[sets], np.ones((len(sets), m))
+        ridge = np.eye(d) * np.where(use, 1e-9, 1)[:, None]
         x, y = changes / errors[:, [j]], changes[:, j] / errors[:, j]
         # Least squares without what stands out, by a bound that is drawn in step by step.
         for bound in [*np.geomspace(64, 1, 8), 1, 1, 1, 1]:
             gram = np.einsum("sm,mi,mk->sik", counted, x, x, optimize=True)
-            gram = (
-                gram * use[:, :, None] * use[:, None] + np.eye(d) * np.where(use, 1e-9, 1)[:, None]
-            )
+            gram = gram * use[:, :, None] * use[:, None] + ridge
             weights = np.linalg.solve(gram, (counted * y @ x * use)[..., None])[..., 0]
             variance = 1 + weights**2 @ (errors / errors[:, [j]]).T ** 2
             squares = (y - weights @ x.T) ** 2 / variance
@@ -159,5 +150,8 @@ def search_pushes(changes: np.ndarray, errors: np.ndarray, alpha: float) -> np.n
 
 
 def _bits(d: int) -> np.ndarray:
-    """Return which values each set holds, boolean ``(2**d, d)``."""
+    """Return which values each set holds, boolean ``(2**d, d)``; refuse too many values."""
+    if d > MAX_VALUES:
+        tried = f"all sets of values are tried, of at most {MAX_VALUES} values; these are {d}"
+        raise ValueError(f"{tried}: take fewer, or discover by method 'pc'")
     return (np.arange(2**d)[:, None] >> np.arange(d) & 1).astype(bool)

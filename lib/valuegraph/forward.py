@@ -87,9 +87,7 @@ class Budget:
         if not isinstance(error, torch.OutOfMemoryError):
             return False
         if self.tokens <= 1:
-            way_out = (
-                "load the model with quantize='4bit' or a smaller dtype, or use another device"
-            )
+            way_out = "load the model in a smaller dtype or quantize='4bit', or take another device"
             raise MemoryError(f"the GPU's memory does not hold one prompt; {way_out}") from error
         self.tokens //= 2
         # Said aloud: the next run can begin with a batch that fits.
@@ -169,14 +167,13 @@ class Rows:
         keep
             Whether more tokens will follow.
         """
-        mask = self._mask.long() if self._prefix is None else self._visible()
-        arguments = {"input_ids": self._ids, "attention_mask": mask}
+        arguments = {"input_ids": self._ids, "attention_mask": self._mask.long()}
         # As positions: told a number, Gemma 4 drops the other tokens within its layers.
-        wanted = torch.arange(-last, 0, device=mask.device)
+        wanted = torch.arange(-last, 0, device=self._ids.device)
         arguments |= {"position_ids": self._positions, "logits_to_keep": wanted}
-        arguments |= {} if self._prefix is None else {"shared_prefix": self._prefix}
         with ExitStack() as stack:
             if self._prefix is not None:
+                arguments |= {"attention_mask": self._visible(), "shared_prefix": self._prefix}
                 stack.enter_context(sharing(self._model))
             if self._resume is not None:
                 stack.enter_context(resumed_after(self._model, *self._resume))

@@ -94,8 +94,7 @@ class ValueGraph:
             raise ValueError(f"a directed cycle, or a false <->: arrows lead from {path}")
         marks = marks.astype(np.int8)
         marks.setflags(write=False)
-        for name, content in (("values", values), ("marks", marks), ("info", dict(self.info))):
-            object.__setattr__(self, name, content)
+        vars(self).update(values=values, marks=marks, info=dict(self.info))
 
     @classmethod
     def from_adjacency(

@@ -26,7 +26,7 @@ from scipy.stats import nct
 from valuegraph.correlations import contrasts, pattern
 from valuegraph.discovery import draw_correlations
 from valuegraph.inventory import SCHWARTZ_ORDER
-from valuegraph.tables import read_packaged_table
+from valuegraph.tables import generator, read_packaged_table
 
 MARGIN = 0.05  # a model that agrees less than all but this share of countries is not like people
 MIN_COUNTRIES = 5  # a spread over fewer countries says too little
@@ -294,7 +294,7 @@ def human_band(
 
 def halves_of(data: np.ndarray, *, splits: int = 50, seed: int = 0) -> np.ndarray:
     """Return correlations of random halves: scores ``(n, d)`` -> ``(2, splits, d, d)``."""
-    rng, half = np.random.default_rng(seed), len(data) // 2
+    rng, half = generator(seed), len(data) // 2
     orders = [rng.permutation(len(data))[: 2 * half].reshape(2, half) for _ in range(splits)]
     return np.array([[np.corrcoef(data[o[side]].T) for o in orders] for side in (0, 1)])
 

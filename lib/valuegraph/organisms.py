@@ -14,6 +14,7 @@ import pandas as pd
 from valuegraph.graph import ValueGraph
 from valuegraph.inventory import SCHWARTZ_ORDER
 from valuegraph.roles import Role, load_role_bank, role_shifts
+from valuegraph.tables import generator
 
 #: Names of the organisms of the package.
 ORGANISMS = ("organism-human", "organism-alien", "organism-plain", "organism-surface")
@@ -167,7 +168,7 @@ class StructuralModel:
 
     def sample(self, n: int, *, seed: int) -> pd.DataFrame:
         """Draw `n` persons with normal exogenous terms; persons by values."""
-        noise = np.random.default_rng(seed).standard_normal((n, len(self.values)))
+        noise = generator(seed).standard_normal((n, len(self.values)))
         return pd.DataFrame(self.evaluate(noise * self.noise_sd), columns=list(self.values))
 
 

@@ -206,9 +206,8 @@ def partials(correlations, which, x, sets) -> np.ndarray:
         between = correlations[which, sets[:, :, :1], sets[:, :, 1:]]
         return (near - far * between) / np.sqrt((1 - far**2) * (1 - between**2))
     every = _with_first(x[:, 0, 0], sets)
-    precision = np.linalg.inv(
-        correlations[which[:, :, :, None], every[:, :, :, None], every[:, :, None]]
-    )
+    matrices = correlations[which[..., None], every[..., None], every[:, :, None]]
+    precision = np.linalg.inv(matrices)
     own = np.diagonal(precision, axis1=2, axis2=3)
     return -precision[:, :, 0, 1:] / np.sqrt(own[:, :, :1] * own[:, :, 1:])
 

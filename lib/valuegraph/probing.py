@@ -159,10 +159,8 @@ def _read(respondent, rows: Sequence[tuple], budget: int) -> np.ndarray:
     """Sum the log-loss of a text in each row, and its divergence from the first: (2, rows)."""
     ids, (scored, *_), sites, shifts = zip(*rows, strict=True)  # all rows end in the same text
     device = respondent.device
-    # Logits of all words take memory, too.
-    room = _LOGIT_BYTES // (
-        12 * (scored + 1) * respondent.model.config.get_text_config().vocab_size
-    )
+    words = respondent.model.config.get_text_config().vocab_size
+    room = _LOGIT_BYTES // (12 * (scored + 1) * words)  # logits of all words take memory, too
     size, base, figures = max(1, min(room, budget // max(map(len, ids)))), None, []
     for some in (slice(start, start + size) for start in range(0, len(rows), size)):
         texts, moves = pad_left(ids[some], device), RowShifts(shifts[some], device)

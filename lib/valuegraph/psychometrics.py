@@ -25,6 +25,7 @@ from valuegraph.answers import LOW_MASS, check_answers
 from valuegraph.correlations import as_correlation
 from valuegraph.prompts import PromptFormat
 from valuegraph.resampling import finite_mean, ratio, resampled_covariance, resampled_mean
+from valuegraph.tables import generator
 
 _CONSISTENCY = ("alpha", "split_half", "item_correlation")
 _SHARES = ("role_share", "format_share", "role_format_share")
@@ -171,9 +172,8 @@ def _complete(answers: pd.DataFrame, by: str) -> tuple[pd.DataFrame, pd.DataFram
     if cells.levshape[0] < 3:
         raise ValueError(f"answers of {cells.levshape[0]} roles; at least 3 are needed.")
     table = answers.set_index(axes)
-    wrong = table.index[table.index.duplicated()].union(cells.difference(table.index))
-    if len(wrong):
-        raise ValueError(f"{wrong[0]} is missing or there twice; keep one answer of each.")
+    if len(lacking := cells.difference(table.index)):
+        raise ValueError(f"{lacking[0]} is missing; every role needs every answer.")
     return table.loc[cells], items
 
 
@@ -197,7 +197,7 @@ def _consistency(keyed: np.ndarray, weights: np.ndarray, halves: np.ndarray) -> 
 
 def _halves(keys: np.ndarray, n_splits: int, seed: int) -> np.ndarray:
     """Draw splits of the items in two halves that share out each key evenly, (splits, items)."""
-    rng = np.random.default_rng(seed)
+    rng = generator(seed)
     halves = np.zeros((n_splits, len(keys)), dtype=bool)
     for half in halves:
         order = rng.permutation(len(keys))

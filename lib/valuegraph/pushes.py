@@ -14,6 +14,7 @@ import pandas as pd
 from valuegraph.interventions import Sentence, Shift
 from valuegraph.inventory import Inventory
 from valuegraph.roles import RoleBank, known, stance_sentence
+from valuegraph.tables import generator
 
 #: How Kang et al. (2025) name a value to a model; its label and phrase are the inventory's.
 HARD_PROMPT = "You are {inclined} to the value of {label}, which means {phrase}."
@@ -170,7 +171,7 @@ def difference_of_means(states, scores: pd.DataFrame, value: str, *, share=0.5) 
 
 def random_directions(like: np.ndarray, n: int, *, seed: int) -> np.ndarray:
     """Draw `n` directions at random that are as long as a given one: shape ``(n, width)``."""
-    drawn = np.random.default_rng(seed).standard_normal((n, len(like)))
+    drawn = generator(seed).standard_normal((n, len(like)))
     norm = np.linalg.norm(np.asarray(like, dtype=float))
     return drawn * (norm / np.linalg.norm(drawn, axis=1, keepdims=True))
 
@@ -227,7 +228,7 @@ def control_shifts(shift: Shift, *, n_random=5, layers=(), difference=None, seed
     """
     if not shift.vector.any() or shift.layer in layers:
         raise ValueError(f"{shift.name!r} is zero, or its layer {shift.layer} is among {layers}")
-    drawn = random_directions(shift.vector, n_random, seed=seed) if n_random else ()
+    drawn = random_directions(shift.vector, n_random, seed=seed)
     made = [("random", f"random {i}", {"vector": v}) for i, v in enumerate(drawn, start=1)]
     made += [("other layer", f"layer {layer}", {"layer": layer}) for layer in layers]
     if difference is not None:

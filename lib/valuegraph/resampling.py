@@ -12,6 +12,8 @@ import warnings
 
 import numpy as np
 
+from valuegraph.tables import generator
+
 
 def role_weights(n_roles: int, draws: int, *, seed: int) -> np.ndarray:
     """Draw how often each role stands in each resample.
@@ -21,7 +23,7 @@ def role_weights(n_roles: int, draws: int, *, seed: int) -> np.ndarray:
     numpy.ndarray
         Shape (1 + draws, n_roles); the first row is all ones, every row sums to `n_roles`.
     """
-    drawn = np.random.default_rng(seed).multinomial(n_roles, np.full(n_roles, 1 / n_roles), draws)
+    drawn = generator(seed).multinomial(n_roles, np.full(n_roles, 1 / n_roles), draws)
     return np.vstack([np.ones(n_roles), drawn])
 
 

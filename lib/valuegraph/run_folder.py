@@ -157,6 +157,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         manifest = json.loads(path.read_text(encoding="utf-8"))
         if manifest["layout"] != LAYOUT:
             raise ValueError(f"layout {manifest['layout']!r}, this version reads {LAYOUT}")
+        if manifest.pop("digest", None) not in (None, fingerprint(manifest)):
+            raise ValueError("it was changed after it was written")
         _ = blocks_of(manifest["asked"]), manifest["asked"]["inventory.items"]
     except (ValueError, LookupError, TypeError, ZeroDivisionError) as error:
         raise ValueError(f"{path} is damaged or none of a run ({error!r}); begin anew") from error

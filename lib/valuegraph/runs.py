@@ -93,8 +93,8 @@ class Sweep:
     @cached_property
     def asked(self) -> dict:
         """All that decides the answers and is known without the model, in plain data."""
-        settings = {f"model.{k}": v for k, v in self.model._asdict().items()}
-        del settings["model.device"]  # shards may lie on several GPUs
+        # Shards may lie on several GPUs.
+        settings = {f"model.{k}": v for k, v in self.model._asdict().items() if k != "device"}
         settings |= {f"inventory.{k}": getattr(self.inventory, k) for k in ("name", "fingerprint")}
         settings["inventory.items"] = len(self.inventory.items)
         texts = [role and [role.name, role.text] for role in self.roles]
@@ -220,6 +220,7 @@ def _answer(sweep, out, mine, missing, given, respondent, n_jobs, progress) -> N
             now = {"asked": sweep.asked | model, "computed": computed}
             if not settled["asked"]:
                 first = {"layout": LAYOUT, **now, "versions": _VERSIONS, "date": time.ctime()}
+                first["digest"] = fingerprint(first)
                 content = json.dumps(first, indent=1, ensure_ascii=False, default=int).encode()
                 run_folder.write_whole(out / MANIFEST, content, keep=True)
                 settled = run_folder.read_manifest(out)  # perhaps that of a faster process

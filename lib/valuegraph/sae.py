@@ -147,9 +147,7 @@ def feature_activity(sae, states: np.ndarray, features=None) -> np.ndarray:
     sums alone: so a choice out of 262,144 features fits into memory.
     """
     if features is None and (n := len(states) * sae.cfg.d_sae) > WHOLE:
-        raise MemoryError(
-            f"all activity is {4e-9 * n:.1f} GB; pass features=[...], or fewer states"
-        )
+        raise MemoryError(f"all activity is {4e-9 * n:.1f} GB; pass features=[...] or fewer states")
     kept = slice(None) if features is None else list(features)
     return np.concatenate([_numpy(active[:, kept]) for _, active in _pieces(sae, states)])
 
@@ -246,9 +244,8 @@ def candidate_pushes(
     table = pd.DataFrame({"rate": rate, "activity": activity})
     table = table[(table["rate"] >= min_rate) & (table["rate"] > 0)].rename_axis("feature")
     if table.empty:
-        raise ValueError(
-            f"no feature fires on {min_rate:.0%} of the states, but one on {rate.max():.0%}"
-        )
+        most = f"the one that fires most does on {rate.max():.0%}"
+        raise ValueError(f"no feature fires on {min_rate:.0%} of the states; {most}")
     table = table.nlargest(n_candidates, "activity").reset_index()
     table.insert(1, "activity_rank", table.index + 1)
     rule = f"Of the features that fire on at least {min_rate:.0%} of the train roles, the "

@@ -56,16 +56,12 @@ class SharedPrefix:
 
     def followed_by(self, prefix_of_row: torch.Tensor) -> "SharedPrefix":
         """Return these prefixes for rows that follow them: number of each one's, ascending."""
-        counts = torch.bincount(prefix_of_row, minlength=len(self.mask))
-        used = counts.nonzero()[:, 0]
-        width = int(counts.max())
-        starts = counts.cumsum(0) - counts
-        within = torch.arange(len(prefix_of_row), device=starts.device) - starts[prefix_of_row]
-        rank = torch.zeros_like(counts)
-        rank[used] = torch.arange(len(used), device=used.device)
-        places = rank[prefix_of_row] * width + within
+        used, rank, counts = prefix_of_row.unique(return_inverse=True, return_counts=True)
+        rows = torch.arange(len(prefix_of_row), device=used.device)
+        width, starts = int(counts.max()), counts.cumsum(0) - counts
+        places = rank * width + rows - starts[rank]
         slots = torch.zeros(len(used) * width, dtype=torch.long, device=used.device)
-        slots[places] = torch.arange(len(prefix_of_row), device=used.device)
+        slots[places] = rows
         keys, values = ([x[used] for x in kept] for kept in (self.keys, self.values))
         slots = slots.view(len(used), width)
         return SharedPrefix(keys, values, self.mask[used], self.padding, slots, places)
@@ -74,11 +70,9 @@ class SharedPrefix:
 def can_share(model) -> bool:
     """Tell whether the questions to this model may share a prefix."""
     config = model.config.get_text_config()
-    return (
-        config.model_type in PLAIN_ATTENTION
-        and getattr(config, "sliding_window", None) is None
-        and not getattr(config, "use_bidirectional_attention", None)
-    )
+    special = ("sliding_window", "use_bidirectional_attention")
+    plain = config.model_type in PLAIN_ATTENTION
+    return plain and not any(getattr(config, name, None) for name in special)
 
 
 @torch.inference_mode()

@@ -80,10 +80,8 @@ def doubts(table: pd.DataFrame) -> list[str]:
         few, many = sorted((slice(cut), slice(cut, None)), key=lambda side: counts[side].sum())
         if len(entries[many]) > 2 and steps.max() > np.ptp(entries[many]):
             codes.update(dict(zip(entries[few].tolist(), counts[few].tolist(), strict=True)))
-    if repeated := [f"{code:g} ({n} times)" for code, n in codes.items() if n > 1]:
-        found.append(
-            f"{', '.join(repeated)} lies far from all else, like a code of missing answers"
-        )
+    if repeated := ", ".join(f"{code:g} ({n} times)" for code, n in codes.items() if n > 1):
+        found.append(f"{repeated} lies far from all else, like a code of missing answers")
     return found
 
 
@@ -91,6 +89,12 @@ def require_whole(number: int, least: int, what: str) -> None:
     """Refuse what is not a whole number of at least `least`."""
     if not isinstance(number, (int, np.integer)) or isinstance(number, bool) or number < least:
         raise ValueError(f"{what} is {number!r}; a whole number of at least {least} is needed.")
+
+
+def require_between(number: float, low: float, high: float, what: str) -> None:
+    """Refuse what is not a number strictly between two others."""
+    if not isinstance(number, (int, float, np.number)) or not low < number < high:
+        raise ValueError(f"{what} is {number!r}; a number between {low:g} and {high:g} is needed.")
 
 
 def generator(seed: int) -> np.random.Generator:

@@ -18,6 +18,7 @@ from valuegraph.discovery import MIN_SPREAD, check_scores, draw_correlations
 from valuegraph.humans import HumanReference, halves_of, human_band, load_human, split_half
 from valuegraph.inventory import SCHWARTZ_ORDER
 from valuegraph.pc import skeletons
+from valuegraph.tables import generator
 
 # Halves of fewer roles say nothing; no larger number is proposed, nor one with less power.
 MIN_ROLES, MOST_ROLES, POWER = 30, 20_000, 0.8
@@ -183,7 +184,7 @@ def compare(
     sides = {t: [partial(TREATMENTS[t], own=own) for own in owns] for t in names}
     data, people = scores[_VALUES].to_numpy(float), human.correlation.loc[_VALUES, _VALUES]
     n, (of_people, of_model) = len(data), sides[treatment]
-    drawn = draw_correlations(people.to_numpy(), n // 2, draws=100, rng=np.random.default_rng(seed))
+    drawn = draw_correlations(people.to_numpy(), n // 2, draws=100, rng=generator(seed))
     clear = _relative_reliability(data, people.to_numpy(), drawn)
     tests = [_tested(t, *sides[t], data, human, clear, alpha, draws, seed) for t in names]
     own = split_half(halves_of(data, seed=seed), n, of_model)

@@ -19,9 +19,8 @@ from studies.paper.recorded import (
     choices,
     load_hard_prompts,
     load_recorded_scores,
-    missing_files,
     published,
-    recorded_files,
+    questions,
     reference_graph,
 )
 from studies.paper.reproduction import (
@@ -39,7 +38,7 @@ __all__ = [
     "choices", "chosen_features", "closure", "clustering", "column_orders", "directions",
     "edges_against_null", "effective_n", "effective_rows", "firmness",
     "gap_beyond_base_rates", "half_agreement", "load_hard_prompts", "load_recorded_scores",
-    "missing_files", "paper_graph", "paper_shd", "pies", "planted", "published", "recorded_files",
+    "paper_graph", "paper_shd", "pies", "planted", "published", "questions",
     "reference_graph", "reproduce", "same_edges", "specificity", "table1", "table2",
     "table2_gaps", "undirected",
 ]  # fmt: skip

@@ -1,8 +1,9 @@
 """What was released with the paper: scores of two models, choices made by hand, and figures.
 
-Gemma-2B-IT and Llama3-8B-IT, on 17 values of ValueBench. Scores are fetched from their public
-address (:mod:`valuegraph.downloads`). Roles and questions were both split: the test roles answered
-other questions. So rows of the two files may be compared, but not pooled.
+Gemma-2B-IT and Llama3-8B-IT, on 17 values of ValueBench. The scores are kept in one table, exactly
+as released, with numbers in place of names of roles; `scripts/pack_scores.py` makes it from the
+original files. Roles and questions were both split: the test roles answered other questions. So
+rows of the two splits may be compared, but not pooled.
 
 References
 ----------
@@ -13,34 +14,26 @@ Perspective. Findings of ACL 2025. https://aclanthology.org/2025.findings-acl.11
 import json
 from collections.abc import Iterable
 from importlib import resources
+from pathlib import Path
 
 import pandas as pd
 
 from valuegraph.answers import NO_INTERVENTION
-from valuegraph.downloads import fetch, missing
 from valuegraph.roles import NO_ROLE
 
 MODELS = ("gemma", "llama")
 SPLITS = ("train", "test")
-HARD_PROMPTS = {
-    ("gemma", "negative"): "ans_gemma_test_compare_negative_s1.csv",
-    ("gemma", "positive"): "ans_gemma_test_compare_positive_s1.csv",
-    ("llama", "negative"): "ans_llama_test_compare_negative.csv",
-    ("llama", "positive"): "ans_llama_test_compare_positive.csv",
+#: What the table of scores holds -> name of the file as released.
+ORIGINALS = {
+    "gemma/train": "ans_gemma_train_formal.csv",
+    "gemma/test": "ans_gemma_test_formal.csv",
+    "gemma/negative": "ans_gemma_test_compare_negative_s1.csv",
+    "gemma/positive": "ans_gemma_test_compare_positive_s1.csv",
+    "llama/train": "ans_llama_train_formal.csv",
+    "llama/test": "ans_llama_test_formal.csv",
+    "llama/negative": "ans_llama_test_compare_negative.csv",
+    "llama/positive": "ans_llama_test_compare_positive.csv",
 }
-
-
-def recorded_files(model: str) -> list[str]:
-    """Return the names of the files that :func:`~studies.paper.reproduction.reproduce` needs."""
-    require_known("model", model, MODELS)
-    scores = [f"ans_{model}_{split}_formal.csv" for split in SPLITS]
-    return scores + [name for (owner, _), name in HARD_PROMPTS.items() if owner == model]
-
-
-def missing_files() -> dict[str, str]:
-    """Fetch all files of the paper, and ValueBench; return those that cannot be had, and why."""
-    files = [name for model in MODELS for name in recorded_files(model)]
-    return missing([*files, "value_orientation.csv"])
 
 
 def load_recorded_scores(model: str, split: str, *, all_features: bool = False) -> pd.DataFrame:
@@ -58,11 +51,11 @@ def load_recorded_scores(model: str, split: str, *, all_features: bool = False) 
     -------
     pandas.DataFrame
         Scores in [-1, 1]. Index ``(intervention, role)``: SAE feature as a string or ``"none"``,
-        name of the role or ``"no role"``. Columns: 17 values.
+        ``"role 1"`` and so on, the same in both models, or ``"no role"``. Columns: 17 values.
     """
     require_known("model", model, MODELS)
     require_known("split", split, SPLITS)
-    scores = _read_scores(f"ans_{model}_{split}_formal.csv")
+    scores = _scores(f"{model}/{split}")
     if not all_features:
         kept = [NO_INTERVENTION, *map(str, choices()["features"][model])]
         scores = scores[scores.index.get_level_values(0).isin(kept)]
@@ -77,7 +70,7 @@ def load_hard_prompts(model: str, direction: str) -> pd.DataFrame:
     """
     require_known("model", model, MODELS)
     require_known("direction", direction, ("negative", "positive"))
-    return _read_scores(HARD_PROMPTS[model, direction]).droplevel("intervention")
+    return _scores(f"{model}/{direction}").droplevel("intervention")
 
 
 def reference_graph(name: str = "human_18_edges") -> list[tuple[str, str]]:
@@ -90,6 +83,11 @@ def reference_graph(name: str = "human_18_edges") -> list[tuple[str, str]]:
 def choices() -> dict[str, object]:
     """Return what the authors chose by hand: features, values shown, roles, reference graphs."""
     return _packaged("choices")
+
+
+def questions() -> pd.DataFrame:
+    """Return how many questions of ValueBench speak ``for`` and ``against`` each value."""
+    return pd.read_csv(_file("questions.csv"), comment="#", index_col="value")
 
 
 def published(model: str) -> dict[str, object]:
@@ -108,16 +106,17 @@ def require_known(what: str, name: str, names: Iterable[str]) -> None:
 
 
 def _packaged(name: str) -> dict[str, object]:
-    path = resources.files("studies").joinpath("data", "paper", f"{name}.json")
-    return json.loads(path.read_text(encoding="utf-8"))
+    return json.loads(_file(f"{name}.json").read_text(encoding="utf-8"))
 
 
-def _read_scores(name: str) -> pd.DataFrame:
-    """Read one released file into a frame of scores."""
-    table = pd.read_csv(fetch(name))
-    features = [NO_INTERVENTION if pd.isna(x) else str(int(x)) for x in table["steer_dim"]]
-    roles = table["player_name"].fillna(NO_ROLE)
+def _file(name: str) -> Path:
+    return resources.files("studies").joinpath("data", "paper", name)
+
+
+def _scores(file: str) -> pd.DataFrame:
+    """Read the rows of one released file, in its order."""
+    table = pd.read_parquet(_file("scores.parquet"), filters=[("file", "==", file)])
+    features = [NO_INTERVENTION if x < 0 else str(x) for x in table.pop("feature")]
+    roles = [NO_ROLE if x < 0 else f"role {x}" for x in table.pop("role")]
     index = pd.MultiIndex.from_arrays([features, roles], names=["intervention", "role"])
-    others = {"steer_dim", "player_name", "stds", "scstds"}
-    values = [c for c in table.columns if c not in others and not c.endswith(":scstd")]
-    return table[values].astype(float).set_axis(index)
+    return table.drop(columns="file").set_axis(index)

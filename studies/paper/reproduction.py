@@ -12,7 +12,7 @@ import pandas as pd
 
 from studies.paper.graphs import closure, paper_graph
 from studies.paper.recorded import (
-    HARD_PROMPTS,
+    ORIGINALS,
     choices,
     load_hard_prompts,
     load_recorded_scores,
@@ -59,7 +59,7 @@ def pies(model: str, test: pd.DataFrame) -> dict[str, dict[str, dict[str, list[i
     """
     counts = {}
     for direction in ("negative", "positive"):
-        prompted, file = load_hard_prompts(model, direction), HARD_PROMPTS[model, direction]
+        prompted, file = load_hard_prompts(model, direction), ORIGINALS[f"{model}/{direction}"]
         count = hard_prompt_counts(test, prompted, chosen_features(model, direction))
         counts[f"{model}_{direction[:3]}"] = {file: count}
     return counts
@@ -70,22 +70,22 @@ def chosen_features(model: str, direction: str) -> dict[str, str]:
     return {value: str(x) for value, x in choices()["steering"][model][direction].items()}
 
 
-def beside_published(figures: Mapping[str, object] | None, model: str, part: str) -> pd.DataFrame:
+def beside_published(figures: Mapping[str, object], model: str, part: str) -> pd.DataFrame:
     """Put computed figures beside the released ones.
 
-    Figures are those of :func:`reproduce`, or some of its parts; without the part in question (one
-    of :data:`PARTS`), the released ones are shown alone. One row per number, by its path within the
-    part; columns ``computed``, ``released`` and ``difference``, NaN where there is none.
+    Figures are those of :func:`reproduce`, or the part of them that is asked for (one of
+    :data:`PARTS`). One row per number, by its path within the part; columns ``computed``,
+    ``released`` and ``difference``, NaN where nothing was released.
     """
     require_known("part", part, PARTS)
     columns = {}
-    for column, source in (("computed", figures or {}), ("released", published(model))):
+    for column, source in (("computed", figures), ("released", published(model))):
         sections = source.get(part, {})
         numbers = dict(_numbers(sections.get(model, sections)))
         columns[column] = pd.Series(numbers, dtype=float)
     table = pd.DataFrame(columns)
     # Not the order of the alphabet, into which pandas has put them, but that of the figures.
-    order = columns["computed"].index if len(columns["computed"]) else columns["released"].index
+    order = columns["computed"].index
     table = table.loc[[*order, *table.index.difference(order)]]
     table["difference"] = table["computed"] - table["released"]
     return table
