@@ -30,8 +30,8 @@ READY := .venv/.installed
 CHECKS := .venv/.checks
 LIBRARY := $(shell find lib/valuegraph studies book/support -type f ! -path '*/__pycache__/*')
 
-.PHONY: help setup book check-book test lint format house notebooks emblem organisms bench audit colab \
-    dist check clean distclean
+.PHONY: help setup book check-book editions test lint format house notebooks emblem organisms bench \
+    audit colab colab-versions dist check clean distclean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -71,6 +71,9 @@ $(CHECKS): $(READY)
 	@sh scripts/ensure_program.sh hunspell "hunspell hunspell-en-gb" hunspell \
 	    "the spelling is not looked at."
 	@touch $@
+
+editions: $(READY)  ## the chapters as plain notebooks for Colab, in build/editions
+	$(BIN)/python scripts/make_editions.py
 
 test: export HF_HUB_OFFLINE = 1
 test: lint  ## ruff, every test, every notebook
@@ -118,11 +121,20 @@ audit: $(READY)  ## known holes and licences of the pinned packages; secrets and
 	build/audit/bin/pip-audit --disable-pip --no-deps -r constraints.txt
 
 # Colab has its own Python and torch: nothing is pinned, and the package comes from git as there.
-colab:  ## run the chapters as Colab would: newest packages, PYTHON=python3.13
+colab:  ## run the student editions as Colab would: newest packages, PYTHON=python3.13
 	$(PYTHON) -m venv --clear build/colab
-	build/colab/bin/pip install --disable-pip-version-check ipykernel nbmake pytest \
+	build/colab/bin/pip install --disable-pip-version-check ipykernel nbmake pybtex pytest pyyaml \
 	    $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) git+file://$(CURDIR)
-	build/colab/bin/pytest -c /dev/null --rootdir=. --nbmake --nbmake-timeout=1200 notebooks
+	build/colab/bin/python scripts/make_editions.py
+	build/colab/bin/pytest -c /dev/null --rootdir=. --nbmake --nbmake-timeout=1200 build/editions/student
+
+# As constraints, Colab's versions turn every wish for another one into an error.
+COLAB_VERSIONS := tests/fixtures/colab_versions.txt
+colab-versions:  ## install over the versions that Colab had, PYTHON=python3.12, and import everything
+	$(PYTHON) -m venv --clear build/colab-versions
+	build/colab-versions/bin/pip install --disable-pip-version-check -c $(COLAB_VERSIONS) \
+	    $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) git+file://$(CURDIR)
+	cd build && colab-versions/bin/python ../scripts/import_all.py valuegraph studies book_support
 
 dist: $(READY)  ## the package as a wheel, and the built book as one archive, in dist/
 	$(BIN)/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .

@@ -1,4 +1,4 @@
-"""What the book needs of Sphinx beyond settings: pages that work from disk, and their address.
+"""What the book needs of Sphinx beyond settings: pages that work from disk, addresses, the rocket.
 
 Named in `_config.yml` under `local_extensions`; `make book` loads it.
 """
@@ -9,9 +9,12 @@ import importlib.util
 import re
 from pathlib import Path
 
+import set_repository
 from docutils import nodes
+from make_editions import has_edition
 from myst_nb.ext.glue.utils import PendingGlueReference
 from sphinx.application import Sphinx
+from sphinx.config import Config
 from sphinx.errors import ExtensionError
 from sphinx.util.fileutil import copy_asset
 
@@ -39,22 +42,53 @@ def ship_mathjax(app: Sphinx) -> None:
         copy_asset(mathjax_file(), Path(app.outdir) / "_static" / "mathjax")
 
 
-def drop_font_hints(app: Sphinx, problem: Exception | None) -> None:
-    """Take the hints out of the finished pages; the theme has no setting for them."""
+def finish_pages(app: Sphinx, problem: Exception | None) -> None:
+    """Take hints out of the finished pages, and the placeholder out of the sources beside them."""
     if problem is not None or app.builder.format != "html":
         return
-    for path in Path(app.outdir).rglob("*.html"):
+    out = Path(app.outdir)
+    for path in out.rglob("*.html"):
         text = path.read_text(encoding="utf-8")
-        if FONT_HINT.search(text):
+        if FONT_HINT.search(text):  # the theme has no setting for them
             path.write_text(FONT_HINT.sub("", text), encoding="utf-8")
+    # A notebook cannot be changed before it is read: its results are kept by its very code.
+    for path in (p for p in (out / "_sources").rglob("*") if p.is_file()):
+        text = path.read_text(encoding="utf-8")
+        new = set_repository.shown(text, app.config.repository_address)
+        if new != text:
+            path.write_text(new, encoding="utf-8")
 
 
-def tell_address(app: Sphinx, config: object) -> None:
-    """Derive the book's address on GitHub Pages from the repository's, which is stated once."""
-    owner, name = config.html_theme_options["repository_url"].rsplit("/", 2)[-2:]
-    config.html_baseurl = f"https://{owner.lower()}.github.io/{name}/"
+def tell_address(app: Sphinx, config: Config) -> None:
+    """Derive all addresses from the repository's; without one, leave out what would lead there."""
+    url = config.repository_address = set_repository.public_address(Path(app.srcdir))
+    options = config.html_theme_options
+    options["repository_url"] = url or ""
+    if url is None:
+        options |= {"use_repository_button": False, "use_issues_button": False}
+        options["launch_buttons"] = {}
+    config.html_baseurl = set_repository.book_address(url) if url else ""
     config.ogp_site_url = config.html_baseurl
     config.ogp_site_name = config.html_title
+
+
+def show_address(app: Sphinx, page: str, source: list[str]) -> None:
+    """Put the address into the text of a page."""
+    if Path(app.env.doc2path(page)).suffix == ".md":
+        source[0] = set_repository.shown(source[0], app.config.repository_address)
+
+
+def lead_to_edition(
+    app: Sphinx, page: str, template: str, context: dict, doctree: nodes.document | None
+) -> None:
+    """Let the rocket open the student edition of a chapter; a page without one loses it."""
+    buttons = context.get("header_buttons", [])
+    for group in [b for b in buttons if b.get("label") == "launch-buttons"]:
+        if not has_edition(Path(app.env.doc2path(page))):
+            buttons.remove(group)
+        for button in group["buttons"]:
+            url, name = app.config.repository_address, Path(page).name
+            button["url"] = set_repository.colab_address(url, name)
 
 
 def read_again_after_quoted(app: Sphinx, doctree: nodes.document) -> None:
@@ -66,8 +100,12 @@ def read_again_after_quoted(app: Sphinx, doctree: nodes.document) -> None:
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Connect to Sphinx."""
+    # All pages are read again when the address changes.
+    app.add_config_value("repository_address", None, "env")
     app.connect("config-inited", tell_address)
+    app.connect("source-read", show_address)
     app.connect("builder-inited", ship_mathjax)
     app.connect("doctree-read", read_again_after_quoted)
-    app.connect("build-finished", drop_font_hints)
+    app.connect("html-page-context", lead_to_edition, priority=900)  # after the theme's own
+    app.connect("build-finished", finish_pages)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

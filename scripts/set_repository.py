@@ -5,12 +5,17 @@
 
 The address is needed in the Colab cells of the notebooks (tagged `colab-install`), in the README,
 the citation, the package's metadata and the pages that show how to install. Needs no package.
+
+What is built asks `public_address`, which looks at git first: a fork's book leads to the fork.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,7 +28,18 @@ COLAB_TAG = "colab-install"
 # What stands before the address and shows that it is this repository's, not another project's.
 BEFORE = r"git\+|git clone |repository-code: \"|Repository = \""
 MENTION = re.compile(rf"({BEFORE}){ADDRESS.pattern}")
-COLAB_LINK = re.compile(r"(https://colab\.research\.google\.com/github/)[\w.-]+/[\w.-]+/")
+COLAB = "https://colab.research.google.com/github/"
+COLAB_LINK = re.compile(rf"({re.escape(COLAB)})[\w.-]+/[\w.-]+/")
+
+# The setting that overrides all else, and what stands in `_config.yml` while nobody knows better.
+SETTING = "VALUEGRAPH_REPOSITORY"
+PLACEHOLDER = "https://github.com/OWNER/"
+# The forms in which git knows a repository on GitHub; a token may stand before the host.
+REMOTE = re.compile(
+    r"(?:https://(?:[^/@\s]+@)?|ssh://git@|git@)github\.com[:/]([\w.-]+)/([\w.-]+?)(?:\.git)?/?"
+)
+# Where the publishing workflow puts the student editions.
+EDITIONS = "blob/colab/student/"
 
 
 def address(root: Path = ROOT) -> str:
@@ -39,6 +55,50 @@ def checked(url: str) -> str:
     if ADDRESS.fullmatch(url) is None or url.endswith(".git"):
         raise ValueError(f"{url!r} is not of the form https://github.com/OWNER/NAME")
     return url
+
+
+def from_remote(remote: str) -> str | None:
+    """The address of a git remote, https or ssh; None if it is not on GitHub."""
+    found = REMOTE.fullmatch(remote.strip())
+    return f"https://github.com/{found[1]}/{found[2]}" if found else None
+
+
+def public_address(root: Path = ROOT) -> str | None:
+    """The address that readers are shown, or None while there is none.
+
+    The environment's `VALUEGRAPH_REPOSITORY` goes before git's `origin`, and that before
+    `_config.yml`, whose placeholder counts for nothing.
+    """
+    if given := os.environ.get(SETTING):
+        return from_remote(given) or checked(given)
+    # Without a `.git` of its own, git would tell of whatever repository lies around it.
+    if (root / ".git").exists() and shutil.which("git"):
+        command = ["git", "-C", str(root), "remote", "get-url", "origin"]
+        told = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+        if url := from_remote(told):
+            return url
+    written = address(root)
+    return None if written.startswith(PLACEHOLDER) else written
+
+
+def book_address(url: str) -> str:
+    """Where GitHub Pages shows the book of a repository."""
+    owner, name = url.rsplit("/", 2)[-2:]
+    return f"https://{owner.lower()}.github.io/{name}/"
+
+
+def colab_address(url: str, chapter: str) -> str:
+    """Where Colab opens the student edition of a chapter."""
+    name = url.removeprefix("https://github.com/")
+    return f"{COLAB}{name}/{EDITIONS}{chapter}.ipynb"
+
+
+def shown(text: str, url: str | None) -> str:
+    """The text as readers see it: with the address, or without links that would be dead."""
+    if url is not None:
+        return in_text(text, url)
+    text = re.sub(r"\[([^\]]*)\]\(https://[\w./-]*/OWNER/[^)]*\)", r"\1", text)
+    return re.sub(re.escape(PLACEHOLDER) + r"[\w.-]+", "ADDRESS-OF-THE-REPOSITORY", text)
 
 
 def places(root: Path) -> Iterator[Path]:
