@@ -24,7 +24,8 @@ NOTEBOOKS = sorted([*ROOT.glob("book/*.ipynb"), *ROOT.glob("notebooks/*.ipynb")]
 EACH_NOTEBOOK = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
 # What is imported under another name than it is installed under.
-IMPORT_NAMES = {"beautifulsoup4": "bs4", "causal-learn": "causallearn", "pyyaml": "yaml"}
+IMPORT_NAMES = {"beautifulsoup4": "bs4", "causal-learn": "causallearn", "ipython": "IPython"}
+IMPORT_NAMES["pyyaml"] = "yaml"
 
 # What everyone installs: not what is of no use without a GPU, nor what the book's checks need.
 EXTRAS = ",".join(e for e in PROJECT["optional-dependencies"] if e not in {"gpu", "check"})
