@@ -21,7 +21,7 @@ from valuegraph.run_folder import read_manifest, read_run
 #: Where the recorded answers stand.
 DATA = Path(__file__).parent / "data" / "real_model"
 #: The parts of the study, in the order in which they are asked.
-PARTS = ("words", "neutral", "watched", "inside", "written")
+PARTS = ("words", "inside", "watched", "written")
 #: Wordings of a stance, high and low; the first is that of the role bank.
 WORDINGS = {
     "stance": ("You care enormously about {}.", "You do not care at all about {}."),
@@ -91,9 +91,6 @@ def sweep(part: str, model: Path) -> vg.Sweep:
     asked = {"roles": vg.sample_roles(bank, fewer, seed=ACTED_SEED), "seeds": [ACTED_SEED]}
     if part == "words":
         asked["interventions"] = [None, *sentences()]
-    elif part == "neutral":
-        more = [f for k, f in enumerate(bank.facts_by_value[""]) if k % 8 in (2, 5)]
-        asked["interventions"] = vg.single_facts(bank, more)
     elif part == "inside":
         others = vg.sample_roles(bank, 6, seed=STATES_SEED)
         asked["interventions"] = [None, *directions(source.load(), others)]
