@@ -92,7 +92,7 @@ def sweep(part: str, model: Path) -> vg.Sweep:
     if part == "words":
         asked["interventions"] = [None, *sentences()]
     elif part == "inside":
-        others = vg.sample_roles(bank, 6, seed=STATES_SEED)
+        others = vg.sample_roles(bank, 2, seed=STATES_SEED)
         asked["interventions"] = [None, *directions(source.load(), others)]
     else:
         asked["mode"] = "generate"
