@@ -33,7 +33,7 @@ NOTHING = ("the colour of curtains", "the shape of clouds", "the length of river
 #: Seeds of roles: acted on, watched, and those whose states the directions are made of.
 ACTED_SEED, WATCHED_SEED, STATES_SEED = 2601, 2602, 2603
 #: Layers after which the model is pushed, and the length of a push as a share of the states'.
-LAYERS, DOSE = (10, 12), 0.15
+LAYERS, DOSE = (10,), 0.15
 
 
 def questions() -> tuple[Inventory, Inventory]:
@@ -87,7 +87,7 @@ def sweep(part: str, model: Path) -> vg.Sweep:
     if part == "watched":
         roles, seeds = vg.sample_roles(bank, 40, seed=WATCHED_SEED), [WATCHED_SEED]
         return vg.Sweep(source, vg.load_inventory("schwartz10"), roles, seeds=seeds, block_size=4)
-    fewer = {"inside": 3, "written": 2}.get(part, 5)
+    fewer = {"inside": 2, "written": 2}.get(part, 5)
     asked = {"roles": vg.sample_roles(bank, fewer, seed=ACTED_SEED), "seeds": [ACTED_SEED]}
     if part == "words":
         asked["interventions"] = [None, *sentences()]
