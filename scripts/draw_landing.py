@@ -1,18 +1,22 @@
-"""Draws the picture of the landing page: two structures of values, one of them like people's.
+"""Draws the pictures of the landing page: what a real model did, and two planted structures.
 
     python scripts/draw_landing.py
 
-writes `two_human.svg` and `two_alien.svg` into `book/pictures/`. The page holds them as they are,
-so that words take the colour of the page's own.
+writes `real_model.svg`, `two_human.svg` and `two_alien.svg` into `book/pictures/`. The page holds
+them as they are, so that words take the colour of the page's own.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 from circle import INK, arrow, circle_positions, page, text, towards
 
+from studies import real_model
+from valuegraph.effects import changes
 from valuegraph.inventory import load_inventory
 from valuegraph.organisms import load_truth
 from valuegraph.style import PAIR_COLOURS, value_colour
@@ -63,18 +67,68 @@ def picture(name: str, other: str) -> str:
     )
 
 
+def by_distance(kinds: Sequence[str], ends: tuple[str, str]) -> np.ndarray:
+    """Mean effect on other values by steps on the circle, what any push does taken out."""
+    mean = changes(real_model.load_answers("words")).groupby("intervention").mean()
+    pairs = [[mean.loc[f"{v}: {k} {end}"] for end in ends] for k in kinds for v in mean]
+    half = (
+        np.array([high - low for high, low in pairs]).reshape(len(kinds), 10, 10).mean(axis=0) / 2
+    )
+    half -= half.mean(axis=0)
+    steps = np.abs(np.subtract.outer(range(10), range(10)))
+    steps = np.minimum(steps, 10 - steps)
+    return np.array([half[steps == k].mean() for k in range(6)])
+
+
+def model_picture() -> str:
+    """What a real model does to the neighbours and the opposites of a value that it is told."""
+    lines = {
+        "told in three wordings": by_distance(list(real_model.WORDINGS), ("high", "low")),
+        "told by a hard prompt": by_distance(["hard prompt"], ("for", "against")),
+    }
+    left, right, scale = 70, 430, 130 / max(np.abs(line).max() for line in lines.values())
+    at = [left + (right - left) * k / 5 for k in range(6)]
+    shapes = [f'<line x1="{left - 12}" y1="0" x2="{right + 12}" y2="0" stroke="{INK}"/>']
+    for place, x in zip(["itself", *"12345"], at, strict=True):
+        shapes.append(text((x, 74), place, anchor="middle", size=LETTERS))
+    shapes.append(
+        text((250, 100), "steps away on Schwartz's circle", anchor="middle", size=LETTERS)
+    )
+    for (name, line), colour, y in zip(lines.items(), PAIR_COLOURS, (-120, -96), strict=False):
+        points = [(x, -scale * effect) for x, effect in zip(at, line, strict=True)]
+        path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+        shapes.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
+        shapes += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="5" fill="{colour}"/>' for x, y in points]
+        for (x, height), effect, anchor in (
+            (points[0], line[0], "end"),
+            (points[5], line[5], "start"),
+        ):
+            place = (x - 10 if anchor == "end" else x + 10, height)
+            shapes.append(text(place, f"{effect:+.3f}", anchor=anchor, size=LETTERS))
+        shapes.append(f'<circle cx="200" cy="{y}" r="5" fill="{colour}"/>')
+        shapes.append(text((214, y), name, anchor="start", size=LETTERS))
+    said = "; ".join(
+        f"{name}: " + ", ".join(f"{effect:+.3f}" for effect in line) for name, line in lines.items()
+    )
+    return page(
+        shapes,
+        (-10, -150, 520, 268),
+        title="A real model, told to hold a value high: effect by distance on Schwartz's circle",
+        description=f"Change of scores in log-odds at 0 to 5 steps. {said}.",
+    )
+
+
 def drawn() -> dict[str, str]:
     """The pictures by file name."""
     pairs = {"human": "alien", "alien": "human"}
     fitting = '<svg style="max-width: 100%; height: auto" '  # on a phone
-    return {
-        f"two_{name}.svg": picture(name, other).replace("<svg ", fitting, 1) + "\n"
-        for name, other in pairs.items()
-    }
+    pictures = {f"two_{name}.svg": picture(name, other) for name, other in pairs.items()}
+    pictures["real_model.svg"] = model_picture()
+    return {name: p.replace("<svg ", fitting, 1) + "\n" for name, p in pictures.items()}
 
 
 def main() -> None:
-    """Write both files."""
+    """Write all files."""
     PICTURES.mkdir(exist_ok=True)
     for name, markup in drawn().items():
         (PICTURES / name).write_text(markup, encoding="utf-8")

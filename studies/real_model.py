@@ -85,7 +85,7 @@ def sweep(part: str, model: Path) -> vg.Sweep:
     """Return what a part asks, and whom."""
     bank, source = vg.load_role_bank(), vg.ModelSource(model, dtype="bfloat16")
     if part == "watched":
-        roles, seeds = vg.sample_roles(bank, 40, seed=WATCHED_SEED), [WATCHED_SEED]
+        roles, seeds = vg.sample_roles(bank, 100, seed=WATCHED_SEED), [WATCHED_SEED]
         return vg.Sweep(source, vg.load_inventory("schwartz10"), roles, seeds=seeds, block_size=4)
     fewer = {"inside": 2, "written": 2}.get(part, 5)
     asked = {"roles": vg.sample_roles(bank, fewer, seed=ACTED_SEED), "seeds": [ACTED_SEED]}

@@ -46,7 +46,8 @@ def test_the_landing_picture_is_what_its_script_draws():
 
 def test_each_structure_of_the_landing_picture_is_told_in_full():
     drawing = script("draw_landing")
-    for name, markup in drawing.drawn().items():
+    pictures = {n: p for n, p in drawing.drawn().items() if n.startswith("two_")}
+    for name, markup in pictures.items():
         which = name.removeprefix("two_").removesuffix(".svg")
         told = re.search("<desc.*?>(.*)</desc>", markup)[1]
         assert told.count(" to ") == len(drawing.arrows(which)) == 18
