@@ -74,8 +74,8 @@ def test_nothing_that_is_shown_has_the_placeholder():
             assert "OWNER" not in set_repository.shown(text, url), page.name
     index = (ROOT / "book" / "index.md").read_text(encoding="utf-8")
     student = set_repository.colab_address(URL, "00_quickstart")
-    assert f"[quickstart in Colab]({student})" in set_repository.shown(index, URL)
-    assert "quickstart in Colab." in set_repository.shown(index, None)
+    assert f"[Open it in Colab]({student})" in set_repository.shown(index, URL)
+    assert "Open it in Colab" in set_repository.shown(index, None)
 
 
 # ---------------------------------------------------------------- a small book
