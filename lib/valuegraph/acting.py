@@ -279,19 +279,15 @@ def find_targets(answers, interventions, *, by="log_odds", alpha=0.01) -> pd.Dat
     every = {one.name: "" for one in interventions}
     changes, values = _changes(answers, interventions, every, by)
     neutral = np.array([getattr(one, "origin", {}).get("value") == "" for one in interventions])
-    about = [changes.item_value == k for k in range(len(values))]
-    by_value = [changes.cube[:, :, items].mean(axis=2) for items in about]
-    moved = np.stack(by_value, axis=2)  # (interventions, roles, values)
+    _, moved = changes.of_values(len(values))
     if neutral.any():
         moved = moved - moved[neutral].mean(axis=0)
     errors = np.sqrt((moved.var(axis=1, ddof=1) / moved.shape[1]).mean(axis=0))
-    errors = np.maximum(errors, 1e-9) * np.ones((len(moved), 1))
-    left = search_pushes(moved.mean(axis=1), errors, alpha)
+    left = search_pushes(moved.mean(axis=1), np.maximum(errors, 1e-9), alpha)
     own = left**2 > chdtri(1, alpha / len(values))
-    table = pd.DataFrame({"moved": left.max(axis=1)}, pd.Index(list(every), name="intervention"))
-    names = np.array(values, dtype=object)[left.argmax(axis=1)]
-    table.insert(0, "target", np.where(own.any(axis=1), names, ""))
-    return table.assign(others=np.maximum(own.sum(axis=1) - 1, 0))
+    names = np.where(own.any(axis=1), np.array(values, dtype=object)[left.argmax(axis=1)], "")
+    figures = {"target": names, "moved": left.max(axis=1), "others": (own.sum(axis=1) - 1).clip(0)}
+    return pd.DataFrame(figures, pd.Index(list(every), name="intervention"))
 
 
 def _changes(answers, interventions, targets, by) -> tuple[Changes, list[str]]:

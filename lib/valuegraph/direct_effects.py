@@ -49,6 +49,11 @@ class Changes(NamedTuple):
         cube, item_value, *of_each = self
         return Changes(cube[chosen], item_value, *(part[chosen] for part in of_each))
 
+    def of_values(self, d: int) -> tuple[np.ndarray, np.ndarray]:
+        """Tell which value an item is about, (items, d), and changes of values (n, roles, d)."""
+        one = (self.item_value[:, None] == np.arange(d)).astype(float)
+        return one, self.cube @ one / one.sum(axis=0)
+
 
 class Fitted(NamedTuple):
     """Weights ``[cause, effect]`` with their errors, and the residuals of every equation."""
@@ -145,9 +150,8 @@ class _Sums(NamedTuple):
     @classmethod
     def of(cls, changes: Changes, d: int) -> "_Sums":
         """Sum up all interventions, once for the equations of all values."""
-        cube, one = changes.cube, (changes.item_value[:, None] == np.arange(d)).astype(float)
+        cube, (one, by_role) = changes.cube, changes.of_values(d)
         squares = (cube**2).sum(axis=1) @ one
-        by_role = cube @ one / one.sum(axis=0)
         return cls(one, cube, changes.group, by_role, cube.mean(axis=1), squares)
 
     def among(self, chosen: np.ndarray) -> "_Sums":

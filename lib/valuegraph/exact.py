@@ -112,7 +112,7 @@ def search_pushes(changes: np.ndarray, errors: np.ndarray, alpha: float) -> np.n
     Parameters
     ----------
     changes, errors : numpy.ndarray
-        Mean changes and their standard errors, interventions by values ``(m, d)``.
+        Mean changes, interventions by values ``(m, d)``, and their standard errors by value.
     alpha : float
         Sets both prices: of an arrow as in :func:`search_exactly`, and of a push, for which each
         of the values is tried.
@@ -134,14 +134,14 @@ def search_pushes(changes: np.ndarray, errors: np.ndarray, alpha: float) -> np.n
         sets = np.flatnonzero(~held[:, j])
         use, counted = held[sets], np.ones((len(sets), m))
         ridge = np.eye(d) * np.where(use, 1e-9, 1)[:, None]
-        x, y = changes / errors[:, [j]], changes[:, j] / errors[:, j]
+        x, y = changes / errors[j], changes[:, j] / errors[j]
         # Least squares without what stands out, by a bound that is drawn in step by step.
         for bound in [*np.geomspace(64, 1, 8), 1, 1, 1, 1]:
             gram = np.einsum("sm,mi,mk->sik", counted, x, x, optimize=True)
             gram = gram * use[:, :, None] * use[:, None] + ridge
             weights = np.linalg.solve(gram, (counted * y @ x * use)[..., None])[..., 0]
-            variance = 1 + weights**2 @ (errors / errors[:, [j]]).T ** 2
-            squares = (y - weights @ x.T) ** 2 / variance
+            variance = 1 + weights**2 @ (errors / errors[j]) ** 2
+            squares = (y - weights @ x.T) ** 2 / variance[:, None]
             counted = squares < bound * price[1]
         lost = np.minimum(squares, price[1]).sum(axis=1) + price[0] * use.sum(axis=1)
         scores[0, j, sets], left[j, sets] = -lost / 2, np.sqrt(squares)

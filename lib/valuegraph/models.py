@@ -79,11 +79,15 @@ class Respondent:
         """
         bits = [b for b in ("8bit", "4bit") if getattr(self.model, f"is_loaded_in_{b}", False)]
         method = getattr(self.model, "quantization_method", None)
-        quantize = bits[0] if bits else method and str(getattr(method, "value", method))
-        size, dtype = self.model.num_parameters(), str(self.model.dtype).removeprefix("torch.")
-        facts = {"name": self.name, "revision": self.revision}
-        facts |= {"architecture": type(self.model).__name__, "parameters": size, "dtype": dtype}
-        return facts | {"quantize": quantize, "device": self.device.type}
+        return {
+            "name": self.name,
+            "revision": self.revision,
+            "architecture": type(self.model).__name__,
+            "parameters": self.model.num_parameters(),
+            "dtype": str(self.model.dtype).removeprefix("torch."),
+            "quantize": bits[0] if bits else method and str(getattr(method, "value", method)),
+            "device": self.device.type,
+        }
 
 
 def load_model(name, *, device=None, dtype=None, quantize=None, revision=None) -> Respondent:
