@@ -5,7 +5,6 @@ run that goes on where it was stopped: ``valuegraph-studies real-model words MOD
 """
 
 import json
-import re
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 import valuegraph as vg
+from studies.paper.recorded import require_known
 from valuegraph.inventory import Inventory
 from valuegraph.pushes import difference_of_means, mean_norm, with_norm
 from valuegraph.run_folder import read_manifest, read_run
@@ -82,7 +82,8 @@ def directions(respondent, roles) -> list[vg.Shift]:
 
 
 def sweep(part: str, model: Path) -> vg.Sweep:
-    """Return what a part asks, and whom."""
+    """Return what a part asks, and whom; parts are those of `PARTS`."""
+    require_known("part", part, PARTS)
     bank, source = vg.load_role_bank(), vg.ModelSource(model, dtype="bfloat16")
     if part == "watched":
         roles, seeds = vg.sample_roles(bank, 100, seed=WATCHED_SEED), [WATCHED_SEED]
@@ -100,7 +101,7 @@ def sweep(part: str, model: Path) -> vg.Sweep:
 
 
 def ask(part: str, model: Path, out: Path, n_jobs: int = 2) -> None:
-    """Ask a part into a folder of its own, and keep the answers as one table with its manifest."""
+    """Ask a part into a folder of its own; keep answers, manifest and directions as tables."""
     asked, run = sweep(part, model), out / part
     vg.run_sweep(asked, run, n_jobs=n_jobs, batch_tokens=1024)
     DATA.mkdir(exist_ok=True)
@@ -115,13 +116,3 @@ def ask(part: str, model: Path, out: Path, n_jobs: int = 2) -> None:
 def load_answers(part: str) -> pd.DataFrame:
     """Load the recorded answers of a part, one of `PARTS`, as `valuegraph.elicit` returns them."""
     return pd.read_parquet(DATA / f"{part}.parquet").astype({"log_odds": float, "mass": float})
-
-
-def load_directions() -> list[vg.Shift]:
-    """Load the recorded pushes inside, as `directions` made them."""
-    made = []
-    for name, vector in np.load(DATA / "directions.npz").items():
-        value, layer, way = re.split(": layer | ", name)
-        origin = {"kind": f"layer {layer}", "value": value, "amount": 1.0 if way == "up" else -1.0}
-        made.append(vg.Shift(name, int(layer), vector, "everywhere", origin))
-    return made
