@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from circle import INK, arrow, circle_positions, page, text, towards
 
 from studies import real_model
@@ -67,13 +68,13 @@ def picture(name: str, other: str) -> str:
     )
 
 
-def by_distance(kinds: Sequence[str], ends: tuple[str, str]) -> np.ndarray:
+def by_distance(mean: pd.DataFrame, kinds: Sequence[str], high: str, low: str) -> np.ndarray:
     """Mean effect on other values by steps on the circle, what any push does taken out."""
-    mean = changes(real_model.load_answers("words")).groupby("intervention").mean()
-    pairs = [[mean.loc[f"{v}: {k} {end}"] for end in ends] for k in kinds for v in mean]
-    half = (
-        np.array([high - low for high, low in pairs]).reshape(len(kinds), 10, 10).mean(axis=0) / 2
-    )
+    effects = [
+        [mean.loc[f"{value}: {kind} {high}"] - mean.loc[f"{value}: {kind} {low}"] for value in mean]
+        for kind in kinds
+    ]
+    half = np.mean(effects, axis=0) / 2
     half -= half.mean(axis=0)
     steps = np.abs(np.subtract.outer(range(10), range(10)))
     steps = np.minimum(steps, 10 - steps)
@@ -82,9 +83,10 @@ def by_distance(kinds: Sequence[str], ends: tuple[str, str]) -> np.ndarray:
 
 def model_picture() -> str:
     """What a real model does to the neighbours and the opposites of a value that it is told."""
+    mean = changes(real_model.load_answers("words")).groupby("intervention").mean()
     lines = {
-        "told in three wordings": by_distance(list(real_model.WORDINGS), ("high", "low")),
-        "told by a hard prompt": by_distance(["hard prompt"], ("for", "against")),
+        "told in three wordings": by_distance(mean, list(real_model.WORDINGS), "high", "low"),
+        "told by a hard prompt": by_distance(mean, ["hard prompt"], "for", "against"),
     }
     left, right, scale = 70, 430, 130 / max(np.abs(line).max() for line in lines.values())
     at = [left + (right - left) * k / 5 for k in range(6)]
