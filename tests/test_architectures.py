@@ -5,6 +5,7 @@ import json
 import re
 from dataclasses import replace
 
+import gguf
 import numpy as np
 import pytest
 import torch
@@ -24,11 +25,6 @@ from valuegraph.prompts import PromptFormat
 from valuegraph.reading import end_ids
 from valuegraph.roles import Role
 from valuegraph.shared_prefix import can_share
-
-try:
-    import gguf
-except ImportError:
-    gguf = None
 
 ROLES = [None, Role("guard", "You sleep with every door wide open.")]
 FMT = PromptFormat("say", think=True)
@@ -332,7 +328,6 @@ def write_gguf(path, respondent):
     writer.close()
 
 
-@pytest.mark.skipif(gguf is None, reason="the package gguf is not installed")
 def test_a_gguf_file_is_the_model_that_was_written_into_it(llama, questions, tmp_path):
     write_gguf(tmp_path / "tiny.gguf", llama)
     loaded = load_model(tmp_path / "tiny.gguf", device="cpu")
