@@ -22,11 +22,14 @@ import re
 import sys
 from pathlib import Path
 
+import book_prose
+
 ROOT = Path(__file__).resolve().parents[1]
 MEASURED = Path("book/measured.json")
 TABLES = Path("book/measured")
 
 READING = re.compile(r"\*\*Time:\*\* (\d+) minutes to read")
+HIDDEN = {"remove-cell", "hide-cell", "remove-input", "hide-input"}
 TITLE = re.compile(r"(?m)^# (.+)$")
 PROBE = """
 import json, resource, sys
@@ -50,6 +53,26 @@ def words(page: Path, root: Path = ROOT) -> str:
     """The Markdown of a notebook."""
     cells = json.loads((root / page).read_text(encoding="utf-8"))["cells"]
     return "\n\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "markdown")
+
+
+def reading_minutes(page: Path, root: Path = ROOT) -> int:
+    """What a chapter takes to read, without its exercises, which tell their own minutes.
+
+    150 words or 15 lines of code a minute, and 20 seconds to look at what a cell shows. What is
+    folded or not shown is not counted.
+    """
+    said, lines, shown = 0, 0, 0
+    for cell in json.loads((root / page).read_text(encoding="utf-8"))["cells"]:
+        source = "".join(cell["source"])
+        if cell["cell_type"] == "markdown":
+            before, exercises, _ = source.partition(":::{exercise}")
+            said += len(book_prose.words(book_prose.prose(before)))
+            if exercises:
+                break
+        elif not set(cell["metadata"].get("tags", [])) & HIDDEN:
+            lines += sum(bool(line.strip()) for line in source.splitlines())
+            shown += 1
+    return math.ceil(said / 150 + lines / 15 + 0.3 * shown)
 
 
 def measure(page: Path, root: Path = ROOT) -> dict[str, float]:

@@ -1,9 +1,10 @@
-"""What serves the pages alone: quoted numbers, sliders, pairs of graphs, chapter 8's stand-in."""
+"""What serves the pages alone: quoted numbers, sliders, exercises, chapter 8's stand-in."""
 
 from importlib import import_module
 
 from book_support.aims import target_and_collateral
 from book_support.console import steering_console
+from book_support.exercises import check
 from book_support.glue import glue
 from book_support.graph_pair import plot_graph_comparison
 from book_support.plan_builder import draw_way, plan_builder
@@ -11,7 +12,7 @@ from book_support.slides import Slides
 
 # Loaded when first used: they need torch.
 _HOMES = {"gpu_table": "gpus", "this_gpu": "gpus", "respondent_or_organism": "stand_in"}
-__all__ = ["Slides", "draw_way", "glue", "plan_builder", "plot_graph_comparison"]
+__all__ = ["Slides", "check", "draw_way", "glue", "plan_builder", "plot_graph_comparison"]
 __all__ += ["steering_console", "target_and_collateral", *_HOMES]
 
 
