@@ -30,7 +30,7 @@ READY := .venv/.installed
 CHECKS := .venv/.checks
 LIBRARY := $(shell find lib/valuegraph studies book/support -type f ! -path '*/__pycache__/*')
 
-.PHONY: help setup book check-book editions test lint format house notebooks emblem organisms bench \
+.PHONY: help setup book check-book editions test faults lint format house notebooks emblem organisms bench \
     audit colab colab-versions dist check clean distclean
 .DEFAULT_GOAL := help
 
@@ -78,6 +78,11 @@ editions: $(READY)  ## the chapters as plain notebooks for Colab, in build/editi
 test: export HF_HUB_OFFLINE = 1
 test: lint  ## ruff, every test, every notebook
 	$(BIN)/pytest -n $(TESTERS) --dist loadgroup tests
+
+# A tenth of them are made by `make test`.
+faults: export HF_HUB_OFFLINE = 1
+faults: $(READY)  ## attack runs, files and arguments: kills, full disks, flipped bits, bad input; SEED=0
+	$(BIN)/python checks/faults.py --seed $(or $(SEED),0)
 
 lint: $(READY)  ## ruff
 	$(BIN)/ruff check .

@@ -173,7 +173,7 @@ def test_what_is_around_the_library_imports_only_what_is_declared(folder, extras
     extra = sum((PROJECT["optional-dependencies"][name] for name in extras), [])
     declared = declared_modules(PROJECT["dependencies"] + extra)
     own = {path.stem for path in [*ROOT.glob("scripts/*.py"), *ROOT.glob("tests/*.py")]}
-    own |= {path.stem for path in ROOT.glob("benchmarks/*.py")}
+    own |= {path.stem for name in ("benchmarks", "checks") for path in ROOT.glob(f"{name}/*.py")}
     assert imported_by(folder) <= declared | own
 
 

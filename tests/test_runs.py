@@ -312,7 +312,7 @@ def test_a_first_start_that_fails_does_not_spoil_the_folder(tmp_path):
         ({"shard": (5, 4)}, "no shard 5/4"),
         ({"shard": (13, 20)}, "no shard 13/20 of 12 blocks"),
         ({"n_jobs": 0}, "n_jobs is 0"),
-        ({"n_jobs": 1000}, "n_jobs and threads are 256 at most"),
+        ({"n_jobs": 1000}, "n_jobs is 1000; a whole number of 1 to 256"),
         ({"threads": -1}, "threads is -1"),
         ({"batch_tokens": 0}, "batch_tokens is 0"),
     ],

@@ -299,8 +299,7 @@ def _changes(answers, interventions, targets, by) -> tuple[Changes, list[str]]:
     origins = pd.DataFrame(origin, names, ["kind", "value", "text"], dtype=object)
     if unknown := [name for name in targets if name not in names]:
         raise ValueError(f"targets name {unknown[0]!r}, which is none of the interventions")
-    told = pd.Series(targets, dtype=object).reindex(names)
-    origins["value"] = told.fillna(origins["value"])
+    origins["value"] = pd.Series(targets, dtype=object).reindex(names).fillna(origins["value"])
     origins["kind"] = origins["kind"].fillna("shift").where(origins["value"] != "", NEUTRAL)
     origins = origins[origins["value"].notna()]
     if strange := ", ".join(sorted(set(origins["value"]) - {*values, ""})):

@@ -194,8 +194,7 @@ def check_spread(answers: pd.DataFrame, *, by="log_odds", thresholds=None) -> Sp
     sign = checks["rule"].map({"at most": 1, "at least": -1})  # what is not known does not fail
     checks["passed"] = ~(sign * (checks["figure"] - checks["threshold"]) > 0)
     title = f"Spread of the answers of {answers['model'].iloc[0]}, {len(scores)} roles, by {by}"
-    failed = tuple(checks.index[~checks["passed"]])
-    return SpreadVerdict(title=title, checks=checks, failed=failed)
+    return SpreadVerdict(title=title, checks=checks, failed=tuple(checks.index[~checks["passed"]]))
 
 
 def require_spread(answers: pd.DataFrame, *, by="log_odds", thresholds=None) -> pd.DataFrame:

@@ -6,6 +6,7 @@ has been removed: the null, which says how many edges would look as firm by chan
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,7 @@ from valuegraph.discovery import MIN_EIGENVALUE
 from valuegraph.graph import CIRCLE, HEAD, NONE, TAIL, ValueGraph, marks_of
 from valuegraph.pc import reachable, turned
 from valuegraph.sentences import SentenceModel, sentence_facts, sentence_model
-from valuegraph.tables import require_whole
+from valuegraph.tables import generator, require_whole
 
 CHUNK = 50  # resamples searched together, to bound the memory
 
@@ -162,22 +163,19 @@ def bootstrap(
     bootstrap approach. UAI 15.
     """
     names, place, sample, n, run, info = discovery.prepared(data, method, **options)
-    source = sample
+    source, without_edges = sample, partial(discovery.independent, sample, n)
     if sentences is not None:
         source = sentence_model(data, sentences)
+        without_edges = source.without_dependence
         info["sentences"] = len(source.effects)
     require_whole(n_resamples, 1, "n_resamples")
     require_whole(null_draws, 0, "null_draws")
     require_whole(null_resamples, 1, "null_resamples")
-    own, nulls = np.random.SeedSequence(seed).spawn(2)
+    own, nulls = generator(seed).bit_generator.seed_seq.spawn(2)
     counts = [_counted(source, own.spawn(n_resamples), n, run)]
     for null_seed in nulls.spawn(null_draws):
         draw_seed, resample_seed = null_seed.spawn(2)
-        rng = np.random.default_rng(draw_seed)
-        if sentences is None:
-            null = discovery.independent(sample, n, rng)
-        else:
-            null = source.without_dependence(rng)
+        null = without_edges(np.random.default_rng(draw_seed))
         counts.append(_counted(null, resample_seed.spawn(null_resamples), n, run))
     totals = np.stack(counts)[:, :, place][:, :, :, place]
     info |= {"n_resamples": n_resamples, "seed": seed}

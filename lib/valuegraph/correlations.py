@@ -65,8 +65,7 @@ def permuted(matrix: np.ndarray, reference: np.ndarray, *, draws: int, seed: int
 
     It is that of :func:`valuegraph.metrics.permutation_test`, for all labellings at once.
     """
-    start = np.tile(np.arange(len(matrix)), (draws, 1))
-    orders = generator(seed).permuted(start, axis=1)
+    orders = generator(seed).permuted(np.tile(np.arange(len(matrix)), (draws, 1)), axis=1)
     null = mantel_r(matrix[orders[:, :, None], orders[:, None, :]], reference)
     # The slack lets labellings that change nothing count as equal in spite of rounding.
     return float((1 + (null >= mantel_r(matrix, reference) - 1e-12).sum()) / (1 + draws))
@@ -92,8 +91,7 @@ def centred(correlation: np.ndarray) -> np.ndarray:
 
 def partial(correlation: np.ndarray) -> np.ndarray:
     """Return partial correlations: each pair with all other values held fixed."""
-    sign = 2 * np.eye(correlation.shape[-1]) - 1
-    return sign * as_correlation(np.linalg.inv(correlation))
+    return (2 * np.eye(correlation.shape[-1]) - 1) * as_correlation(np.linalg.inv(correlation))
 
 
 def disattenuated(correlation: np.ndarray, reliability: np.ndarray) -> np.ndarray:

@@ -272,8 +272,7 @@ def _sound(marks: np.ndarray, tier: np.ndarray) -> tuple[np.ndarray, dict[str, n
     # Tiers alone leave a hidden common cause possible: a tail at i needs some a *-> i - j with a, j
     # apart. Tails at both ends, or against a circle, mean selection bias, which there is none of.
     chains = pc.open_triples(edge) & (marks == HEAD)[..., None]
-    tail = pc.turned(marks) == TAIL
-    vague = tail & ((marks != HEAD) | (later & ~chains.any(axis=1)))
+    vague = (pc.turned(marks) == TAIL) & ((marks != HEAD) | (later & ~chains.any(axis=1)))
     at_i = np.where(vague, CIRCLE, pc.turned(marks))
     directed = (pc.turned(at_i) == HEAD) & (at_i == TAIL)
     cyclic = directed & pc.turned(pc.reachable(directed))

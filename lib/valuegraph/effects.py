@@ -146,8 +146,7 @@ def costs(
     if readings is not None:
         parts.append(_means(readings, ["log_loss", "divergence"]))
     if written is not None:
-        unparsed = written.assign(unparsed=written["answer"] == 0)
-        parts.append(changes(_means(unparsed, ["unparsed"])))
+        parts.append(changes(_means(written.assign(unparsed=written["answer"] == 0), ["unparsed"])))
     names = parts[0].index.unique(0)
     table = _complete(pd.concat(parts, axis=1), names).reindex(columns=COSTS)
     made = with_ends(resampled(table, draws, seed), names, table.columns).reset_index()

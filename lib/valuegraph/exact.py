@@ -145,8 +145,7 @@ def search_pushes(changes: np.ndarray, errors: np.ndarray, alpha: float) -> np.n
             counted = squares < bound * price[1]
         lost = np.minimum(squares, price[1]).sum(axis=1) + price[0] * use.sum(axis=1)
         scores[0, j, sets], left[j, sets] = -lost / 2, np.sqrt(squares)
-    parents = best_dags(scores)[0].T @ (1 << np.arange(d))
-    return left[np.arange(d), parents].T
+    return left[np.arange(d), best_dags(scores)[0].T @ (1 << np.arange(d))].T
 
 
 def _bits(d: int) -> np.ndarray:

@@ -168,8 +168,7 @@ class ValueGraph:
         dag = self.adjacency
         if len(self.directed_edges) < self.n_edges:
             raise ValueError(f"a DAG has no arrows both ways, but has {self.undirected_edges[0]}")
-        same_time = np.zeros(len(dag), dtype=int)
-        return ValueGraph.from_adjacency(self.values, class_of(dag, same_time))
+        return ValueGraph.from_adjacency(self.values, class_of(dag, np.zeros(len(dag), dtype=int)))
 
     @property
     def caption(self) -> str:

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from valuegraph.tables import require_whole
+
 #: Where a shift may act: at the last token or all tokens of the *site*, the words "your values" of
 #: the instruction (Kang et al., 2025); at all tokens of the prompt; or at these and at all that is
 #: written after it.
@@ -47,6 +49,7 @@ class Shift:
     shifts = property(lambda self: (self,), doc="The shift itself.")
 
     def __post_init__(self) -> None:
+        require_whole(self.layer, 0, f"layer of shift {self.name!r}")
         vector = np.asarray(self.vector, dtype=np.float32)
         if vector.ndim != 1 or not np.isfinite(vector).all():
             raise ValueError(f"shift {self.name!r} needs a finite vector of shape (width,)")

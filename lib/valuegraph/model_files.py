@@ -104,8 +104,7 @@ def fetch_weights(files: ModelFiles) -> str:
     # Where both are there, transformers takes the single file, not the index.
     index = folder / INDEX
     if not (folder / wanted[0]).is_file() and index.is_file():
-        parts = json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()
-        wanted = sorted(set(parts))
+        wanted = sorted({*json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()})
         if outside := [p for p in wanted if not re.fullmatch(r"[^/\\]+\.safetensors", p)]:
             raise ValueError(f"{index} names {outside[0]!r}, no safetensors file beside it")
         if repository:

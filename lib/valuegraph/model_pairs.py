@@ -141,6 +141,5 @@ def _exchanged(rows: list[np.ndarray], paired: bool, rng: np.random.Generator) -
     """Return the agreement after roles have changed sides at random."""
     n, pool = len(rows[0]), np.concatenate(rows)
     first = np.arange(n) + n * (rng.random(n) < 0.5) if paired else rng.permutation(2 * n)[:n]
-    sides = (pool[first], np.delete(pool, first, axis=0))
-    one, other = (np.corrcoef(side.T) for side in sides)
+    one, other = np.corrcoef(pool[first].T), np.corrcoef(np.delete(pool, first, axis=0).T)
     return float(of.mantel_r(one, other))

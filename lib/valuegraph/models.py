@@ -1,5 +1,6 @@
 """Respondents: chat models with their tokenizers, by short name, hub name or folder."""
 
+import re
 import warnings
 from copy import deepcopy
 from dataclasses import dataclass
@@ -123,6 +124,8 @@ def load_model(name, *, device=None, dtype=None, quantize=None, revision=None) -
         The model in evaluation mode, with its tokenizer.
     """
     here = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not re.fullmatch(r"(cpu|cuda|mps)(:\d+)?", str(device or "cpu")):
+        raise ValueError(f"unknown device {device!r}; known are cpu, cuda, cuda:1, ..., mps")
     device = torch.device(device or ("cuda" if here["cuda"] else "cpu"))
     if not here.get(device.type, True):
         raise ValueError(f"torch sees no GPU {str(device)!r} on this machine; leave `device` out")

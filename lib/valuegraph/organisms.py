@@ -97,8 +97,11 @@ class StructuralModel:
     def load(cls, path: str | Path) -> "StructuralModel":
         """Read a model that `save` wrote."""
         content = json.loads(Path(path).read_text(encoding="utf-8"))
-        content["noise_sd"] = [content["noise_sd"][value] for value in content["values"]]
-        return cls.from_edges(**content)
+        try:
+            content["noise_sd"] = [content["noise_sd"][value] for value in content["values"]]
+            return cls.from_edges(**content)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"{str(path)!r} is no structural model: {error!r}") from error
 
     def save(self, path: str | Path) -> None:
         """Write the model as JSON, numbers rounded to six decimals."""

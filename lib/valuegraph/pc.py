@@ -183,8 +183,7 @@ def _members(chosen: np.ndarray, sets: np.ndarray, d: int) -> tuple[np.ndarray, 
 
 def _in_time(tier: np.ndarray, x: np.ndarray, y: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Return ``(m, count)``: no other of a set ``(m, count, size)`` comes after both x and y."""
-    latest = np.maximum(tier[x][:, None], tier[y])
-    return (tier[others] <= latest[:, :, None]).all(axis=2)
+    return (tier[others] <= np.maximum(tier[x][:, None], tier[y])[:, :, None]).all(axis=2)
 
 
 def partials(correlations, which, x, sets) -> np.ndarray:
@@ -206,8 +205,7 @@ def partials(correlations, which, x, sets) -> np.ndarray:
         between = correlations[which, sets[:, :, :1], sets[:, :, 1:]]
         return (near - far * between) / np.sqrt((1 - far**2) * (1 - between**2))
     every = _with_first(x[:, 0, 0], sets)
-    matrices = correlations[which[..., None], every[..., None], every[:, :, None]]
-    precision = np.linalg.inv(matrices)
+    precision = np.linalg.inv(correlations[which[..., None], every[..., None], every[:, :, None]])
     own = np.diagonal(precision, axis1=2, axis2=3)
     return -precision[:, :, 0, 1:] / np.sqrt(own[:, :, :1] * own[:, :, 1:])
 

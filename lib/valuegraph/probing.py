@@ -83,8 +83,7 @@ def next_words(respondent, question, role=None, *, fmt=None, n=10) -> pd.Series:
         Probability of each word (of each token, to be exact), the likeliest first.
     """
     prompt = encode(respondent, render_prompt(respondent.tokenizer, question, role, fmt=fmt))
-    rows = Rows(respondent.model, pad_left([prompt], respondent.device), _NOTHING)
-    logits = rows.read()[0, -1]
+    logits = Rows(respondent.model, pad_left([prompt], respondent.device), _NOTHING).read()[0, -1]
     top = logits.float().softmax(-1).topk(n)
     require_finite(top.values, logits, respondent.name)
     words = [respondent.tokenizer.decode([i]).strip() for i in top.indices.tolist()]

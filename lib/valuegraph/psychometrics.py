@@ -25,7 +25,7 @@ from valuegraph.answers import LOW_MASS, check_answers
 from valuegraph.correlations import as_correlation
 from valuegraph.prompts import PromptFormat
 from valuegraph.resampling import finite_mean, ratio, resampled_covariance, resampled_mean
-from valuegraph.tables import generator
+from valuegraph.tables import generator, require_whole
 
 _CONSISTENCY = ("alpha", "split_half", "item_correlation")
 _SHARES = ("role_share", "format_share", "role_format_share")
@@ -197,6 +197,7 @@ def _consistency(keyed: np.ndarray, weights: np.ndarray, halves: np.ndarray) -> 
 
 def _halves(keys: np.ndarray, n_splits: int, seed: int) -> np.ndarray:
     """Draw splits of the items in two halves that share out each key evenly, (splits, items)."""
+    require_whole(n_splits, 1, "n_splits")
     rng = generator(seed)
     halves = np.zeros((n_splits, len(keys)), dtype=bool)
     for half in halves:
@@ -272,7 +273,7 @@ def _agreement(x, a, b, keys: np.ndarray, weights: np.ndarray) -> dict[str, np.n
 def _table(figures: dict, cells: pd.DataFrame) -> pd.DataFrame:
     """Lay figures in all resamples out as estimates with intervals."""
     draws = pd.DataFrame({(v, n): d for v, of_v in figures.items() for n, d in of_v.items()})
-    ends = dict(zip(("estimate", "low", "high"), resampling.intervals(draws), strict=True))
+    ends = dict(zip(("estimate", "low", "high"), resampling.intervals(draws.values), strict=True))
     table = pd.DataFrame(ends, draws.columns.set_names(["value", "figure"]))
     table.attrs = {"model": cells["model"].iloc[0], "n_roles": cells.index.levshape[0]}
     return table

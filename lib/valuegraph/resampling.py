@@ -12,7 +12,7 @@ import warnings
 
 import numpy as np
 
-from valuegraph.tables import generator
+from valuegraph.tables import generator, require_whole
 
 
 def role_weights(n_roles: int, draws: int, *, seed: int) -> np.ndarray:
@@ -23,6 +23,7 @@ def role_weights(n_roles: int, draws: int, *, seed: int) -> np.ndarray:
     numpy.ndarray
         Shape (1 + draws, n_roles); the first row is all ones, every row sums to `n_roles`.
     """
+    require_whole(draws, 0, "number of resamples")
     drawn = generator(seed).multinomial(n_roles, np.full(n_roles, 1 / n_roles), draws)
     return np.vstack([np.ones(n_roles), drawn])
 
@@ -74,7 +75,6 @@ def intervals(draws: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     estimate, low, high : numpy.ndarray
         Shape (...); NaN without an estimate, or without resamples.
     """
-    draws = np.asarray(draws, dtype=float)
     resamples = draws[1:] if len(draws) > 1 else draws * np.nan
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # all NaN

@@ -152,9 +152,9 @@ def run_sweep(
     out, given = Path(out).expanduser(), {"batch_tokens": batch_tokens, "threads": threads}
     given = {name: number for name, number in given.items() if number is not None}
     for name, number in {**given, "n_jobs": 1 if n_jobs == -1 else n_jobs}.items():
-        require_whole(number, 1, name)
-    if max(n_jobs, given.get("threads", 1)) > 256 or (respondent and n_jobs != 1):
-        raise ValueError("n_jobs and threads are 256 at most, and n_jobs is 1 with a respondent")
+        require_whole(number, 1, name, most=10**9 if name == "batch_tokens" else 256)
+    if respondent and n_jobs != 1:
+        raise ValueError(f"n_jobs is {n_jobs}, but a respondent that is loaded answers with 1")
     for option in ("name", "dtype", "quantize") if respondent else ():
         wanted, loaded = getattr(sweep.model, option), respondent.description[option]
         if wanted not in (None, loaded):

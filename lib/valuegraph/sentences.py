@@ -132,5 +132,4 @@ def sentence_facts(null_edges: np.ndarray, edges: float) -> dict[str, object]:
     """
     facts = {"sentence_null_edges": float(null_edges.mean())}
     facts["sentence_null_sd"] = float(null_edges.std())
-    only = edges <= np.quantile(null_edges, 0.95)
-    return facts | ({"sentences_only": True} if only else {})
+    return facts | ({"sentences_only": True} if edges <= np.quantile(null_edges, 0.95) else {})

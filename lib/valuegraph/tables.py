@@ -85,10 +85,12 @@ def doubts(table: pd.DataFrame) -> list[str]:
     return found
 
 
-def require_whole(number: int, least: int, what: str) -> None:
-    """Refuse what is not a whole number of at least `least`."""
-    if not isinstance(number, (int, np.integer)) or isinstance(number, bool) or number < least:
-        raise ValueError(f"{what} is {number!r}; a whole number of at least {least} is needed.")
+def require_whole(number: int, least: int, what: str, most: float = np.inf) -> None:
+    """Refuse what is not a whole number from `least` to `most`."""
+    whole = isinstance(number, (int, np.integer)) and not isinstance(number, bool)
+    if not whole or not least <= number <= most:
+        limits = f"at least {least}" if most == np.inf else f"{least} to {most:,}"
+        raise ValueError(f"{what} is {number!r}; a whole number of {limits} is needed.")
 
 
 def require_between(number: float, low: float, high: float, what: str) -> None:

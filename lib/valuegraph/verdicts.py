@@ -18,7 +18,7 @@ from valuegraph.discovery import MIN_SPREAD, check_scores, draw_correlations
 from valuegraph.humans import HumanReference, halves_of, human_band, load_human, split_half
 from valuegraph.inventory import SCHWARTZ_ORDER
 from valuegraph.pc import skeletons
-from valuegraph.tables import generator
+from valuegraph.tables import generator, require_whole
 
 # Halves of fewer roles say nothing; no larger number is proposed, nor one with less power.
 MIN_ROLES, MOST_ROLES, POWER = 30, 20_000, 0.8
@@ -293,5 +293,6 @@ def check_tables(tables: list[pd.DataFrame], alpha: float, draws: int) -> None:
         check_scores(table, min_spread=MIN_SPREAD)
         if len(table) < MIN_ROLES:
             raise ValueError(f"{len(table)} roles are too few; take {MIN_ROLES}, better hundreds")
+    require_whole(draws, 1, "draws")
     if not 1 / (draws + 1) < alpha < 1:
         raise ValueError(f"alpha = {alpha!r} must lie between 1 / (draws + 1) and 1: draw more")
