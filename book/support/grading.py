@@ -232,13 +232,14 @@ class Remote:
     """A student's process, as seen from here."""
 
     def __init__(self, code: list[str], answer: str, limits: Limits) -> None:
-        self.limits, self.deadline = limits, time.monotonic() + limits.seconds
+        self.limits = limits
         context = processes()
         self.connection, theirs = context.Pipe()
         self.folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         arguments = (theirs, code, answer, self.folder.name, limits.gigabytes)
         self.process = context.Process(target=serve, args=arguments, daemon=True)
         self.process.start()
+        self.deadline = time.monotonic() + limits.seconds
         theirs.close()
 
     def receive(self) -> object:
