@@ -59,17 +59,20 @@ a { color: #0b5394; }
 table { border-collapse: collapse; margin: 1em 0; }
 th, td { border-bottom: 1px solid #bbb; padding: .3em .6em; text-align: left; vertical-align: top; }
 summary { cursor: pointer; color: #0b5394; }
-.reveal { font-size: 32px; line-height: 1.35; }
+.reveal { font-size: 36px; line-height: 1.35; }
+.reveal strong { font-weight: bold; }
+.reveal em { font-style: italic; }
 .reveal .slides { text-align: left; }
 .reveal h1 { font-size: 1.9em; margin: 3em 0 .4em; }
 .reveal h2 { font-size: 1.35em; margin: 0 0 .6em; }
 .reveal h1, .reveal h2 { color: #0b5394; line-height: 1.15; font-weight: bold; }
 .reveal p, .reveal ul, .reveal ol, .reveal blockquote { margin: .5em 0; }
 .reveal ul, .reveal ol { padding-left: 1.1em; }
-.reveal li { margin: .25em 0; }
+.reveal li { margin: .45em 0; }
 .reveal blockquote { padding: .3em .8em; border-left: 6px solid #e69f00; background: #fdf4e0; }
 .reveal figure { margin: .3em 0; text-align: center; }
-.reveal figure img { max-width: 100%; height: 400px; object-fit: contain; }
+.reveal figure img { max-width: 100%; height: 460px; object-fit: contain; }
+.reveal figure.of-2 { display: inline-block; width: 48%; }
 .reveal figcaption { font-size: .5em; color: #555; }
 .reveal table { font-size: .8em; }
 .reveal code { font-size: .85em; }
@@ -198,7 +201,8 @@ def slide_html(slide: Slide, page: Page, files: dict[str, str], *, notes: bool) 
             said = said or figure.alt
             source = f"From: {TITLE.search(words(figure.page, page.root))[1]}"
         image = f'<img src="../figures/{files[name]}" alt="{html.escape(said)}">'
-        return f"<figure>{image}<figcaption>{source}</figcaption></figure>"
+        inner = f"{image}<figcaption>{source}</figcaption>"
+        return f'<figure class="of-{len(IMAGE.findall(slide.body))}">{inner}</figure>'
 
     body = to_html(IMAGE.sub(shown, page.markdown(slide.body)))
     aside = f'<aside class="notes">{to_html(page.markdown(slide.notes))}</aside>' if notes else ""
@@ -255,14 +259,15 @@ def write_pages(kind: str, folder: Path, url: str | None, root: Path) -> None:
 
 def contents(folder: Path, kind: str) -> str:
     """The first page of a bundle."""
-    lists = {}
+    parts = ""
     for part in ("slides", "pages", "notebooks"):
+        parts += f"\n## {part.capitalize()}\n\n"
         for path in sorted((folder / part).iterdir()):
-            text = path.read_text(encoding="utf-8")
-            titled = re.search(r"<title>(.*?)</title>|\"# ([^\"\\\\]+)", text)
-            title = html.unescape(next(filter(None, titled.groups())))
-            lists.setdefault(part, []).append(f"- [{title}]({part}/{path.name})")
-    parts = "\n\n".join(f"## {part.capitalize()}\n\n" + "\n".join(lists[part]) for part in lists)
+            if path.suffix == ".ipynb":
+                title = TITLE.search(words(path, folder))[1]
+            else:
+                title = html.unescape(path.read_text("utf-8").split("title>")[1].rstrip("</"))
+            parts += f"- [{title}]({part}/{path.name})\n"
     keys = ", and S opens the speaker's notes" if KINDS[kind] else ""
     title = f"Causal value graphs: the course, for {kind}s"
     return handout(READ_ME.format(title=title, parts=parts, keys=keys, about=ABOUT), up="")
