@@ -9,6 +9,7 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
+from book_support import grading
 from book_support.grading import Limits, Receiver, Sender, grade_folder, main, with_missing
 from test_exercises import CODE, LOADED
 
@@ -143,6 +144,14 @@ def test_cheating_does_not_pay(tmp_path, cell):
     assert not grade.right and grade.problem
 
 
+@pytest.mark.parametrize("cell", list(CHEATS.values())[:2], ids=list(CHEATS)[:2])
+def test_checks_inside_are_read_anew(tmp_path, monkeypatch, cell):
+    monkeypatch.setattr(grading, "INSIDE", {"elicit-score"})
+    (right,) = graded(tmp_path / "right", IMPORTS, f"{RIGHT}\n{CALL}").values()
+    (wrong,) = graded(tmp_path / "wrong", IMPORTS, cell).values()
+    assert right.right and not wrong.right and "is not right" in wrong.problem
+
+
 def test_a_students_own_copy_of_the_checks_is_not_used(tmp_path):
     fake = tmp_path / "ann" / "book_support"
     fake.mkdir(parents=True)
@@ -194,15 +203,14 @@ def test_nothing_is_missing_where_nobody_has_more():
 
 
 @pytest.mark.parametrize("chapter", [name for name, loaded in LOADED.items() if loaded.stubs])
-def test_the_books_own_solutions_are_right_and_its_stubs_are_not(tmp_path, chapter):
-    loaded, stubs, solved = LOADED[chapter], [], []
-    for label, stub in loaded.stubs.items():
-        call = stub.strip().splitlines()[-1]
-        stubs.append(stub)
-        solved.append("\n".join([*CODE.findall(loaded.solutions[label]), call]))
-    right = graded(tmp_path / "solved", loaded.imports, *solved)
-    assert {label: grade.problem for label, grade in right.items()} == dict.fromkeys(
+def test_the_books_own_solutions_are_right(tmp_path, chapter):
+    # One that is right in its page and stops here cannot be called from outside: see INSIDE.
+    loaded = LOADED[chapter]
+    solved = [
+        "\n".join([*CODE.findall(loaded.solutions[label]), stub.strip().splitlines()[-1]])
+        for label, stub in loaded.stubs.items()
+    ]
+    found = graded(tmp_path, loaded.imports, *solved)
+    assert {label: grade.problem for label, grade in found.items()} == dict.fromkeys(
         loaded.stubs, ""
     )
-    left = graded(tmp_path / "stubs", loaded.imports, *stubs)
-    assert {grade.problem for grade in left.values()} == {"not written yet"}
