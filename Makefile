@@ -30,8 +30,8 @@ READY := .venv/.installed
 CHECKS := .venv/.checks
 LIBRARY := $(shell find lib/valuegraph studies book/support -type f ! -path '*/__pycache__/*')
 
-.PHONY: help setup book check-book editions test faults lint format house notebooks emblem organisms bench \
-    audit colab colab-versions dist check clean distclean
+.PHONY: help setup book check-book editions course grade test faults lint format house notebooks \
+    emblem organisms bench audit colab colab-versions dist check clean distclean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -44,7 +44,7 @@ $(READY): pyproject.toml constraints.txt
 	    sys.exit("Python 3.11 or newer is needed; name it: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv .venv
 	$(if $(TORCH_INDEX),$(BIN)/pip install -c constraints.txt --index-url $(TORCH_INDEX) torch)
-	$(BIN)/pip install --disable-pip-version-check -c constraints.txt -e '.[book,test]'
+	$(BIN)/pip install --disable-pip-version-check -c constraints.txt -e '.[book,course,test]'
 	@sh scripts/ensure_program.sh dot graphviz graphviz \
 	    "graphs are drawn by the library's own layout."
 	@touch $@
@@ -74,6 +74,13 @@ $(CHECKS): $(READY)
 
 editions: $(READY)  ## the chapters as plain notebooks for Colab, in build/editions
 	$(BIN)/python scripts/make_editions.py
+
+course: book editions  ## slides, and bundles for students and teachers, in build/course and dist
+	$(BIN)/python scripts/make_course.py
+
+grade: $(READY)  ## grade the notebooks below FOLDER=..., one row an exercise, into grades.csv
+	@test -n "$(FOLDER)" || { echo "say whose: make grade FOLDER=submissions"; exit 1; }
+	$(BIN)/python -m book_support.grading "$(FOLDER)" --out grades.csv
 
 test: export HF_HUB_OFFLINE = 1
 test: lint  ## ruff, every test, every notebook

@@ -1,4 +1,4 @@
-"""The spelling of the prose: pages, chapters, README. Hunspell's British dictionary, our own words.
+"""The spelling of the prose: pages, slides, README. Hunspell's British dictionary, our words.
 
 `words.txt` beside this file holds what the dictionary lacks: names, terms of the field. A word that
 is code stands in backticks and is not looked at.
@@ -14,7 +14,7 @@ import book_prose
 import pytest
 
 WORDS = Path(__file__).with_name("words.txt")
-PAGES = book_prose.pages()
+PAGES = [*book_prose.pages(), *book_prose.slides()]
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 
+# Where pages lie.
+FOLDERS = ("book", "book/course", "notebooks")
+
 # What is no prose, in the order in which it is taken out.
 NO_PROSE = [
     r"(?s)\A---\n.*?\n---\n",  # front matter
@@ -33,8 +36,13 @@ WORD = re.compile(r"[^\W\d_][^\W_]*(?:['-][^\W_]+)*")
 
 def pages(root: Path = ROOT) -> list[Path]:
     """All pages that someone wrote, and the README."""
-    written = [p for folder in ("book", "notebooks") for p in (root / folder).iterdir()]
+    written = [p for folder in FOLDERS for p in (root / folder).iterdir()]
     return [root / "README.md", *sorted(p for p in written if p.suffix in {".md", ".ipynb"})]
+
+
+def slides(root: Path = ROOT) -> list[Path]:
+    """The slides of the course, which are no pages of the book."""
+    return sorted((root / "book" / "course" / "slides").glob("*.md"))
 
 
 def prose(text: str) -> str:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
+from book_prose import FOLDERS
 from freeze_pages import VOLATILE, frozen_file
 from measure_pages import ROOT
 from pybtex.database import parse_file
@@ -56,7 +57,7 @@ def frozen(page: Path, root: Path) -> dict[str, object]:
 def labels(root: Path) -> dict[str, str]:
     """Where each label of the book stands: a page, and a place on it."""
     found = {}
-    for page in [p for f in ("book", "notebooks") for p in sorted((root / f).iterdir())]:
+    for page in [p for folder in FOLDERS for p in sorted((root / folder).iterdir())]:
         if page.suffix not in {".md", ".ipynb"}:
             continue
         text = page.read_text(encoding="utf-8")

@@ -21,7 +21,8 @@ def script(name):
 
 def texts():
     """The text of each page and chapter, by path."""
-    pages = {path: path.read_text(encoding="utf-8") for path in (ROOT / "book").glob("*.md")}
+    written = [path for folder in ("book", "book/course") for path in (ROOT / folder).glob("*.md")]
+    pages = {path: path.read_text(encoding="utf-8") for path in written}
     for path in [*(ROOT / "book").glob("*.ipynb"), *(ROOT / "notebooks").glob("*.ipynb")]:
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
         said = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"]

@@ -25,7 +25,7 @@ EACH_NOTEBOOK = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path
 
 # What is imported under another name than it is installed under.
 IMPORT_NAMES = {"beautifulsoup4": "bs4", "causal-learn": "causallearn", "ipython": "IPython"}
-IMPORT_NAMES["pyyaml"] = "yaml"
+IMPORT_NAMES |= {"markdown-it-py": "markdown_it", "pyyaml": "yaml"}
 
 # What everyone installs: not what is of no use without a GPU, nor what the book's checks need.
 EXTRAS = ",".join(e for e in PROJECT["optional-dependencies"] if e not in {"gpu", "check"})
@@ -167,7 +167,11 @@ def test_nothing_in_the_library_is_reached_by_tests_alone():
 
 @pytest.mark.parametrize(
     ("folder", "extras"),
-    [("tests", ["test", "book"]), ("scripts", ["test", "book"]), ("checks", ["test", "check"])],
+    [
+        ("tests", ["test", "book"]),
+        ("scripts", ["test", "book", "course"]),
+        ("checks", ["test", "check"]),
+    ],
 )
 def test_what_is_around_the_library_imports_only_what_is_declared(folder, extras):
     extra = sum((PROJECT["optional-dependencies"][name] for name in extras), [])
