@@ -30,7 +30,7 @@ READY := .venv/.installed
 CHECKS := .venv/.checks
 LIBRARY := $(shell find lib/valuegraph studies book/support -type f ! -path '*/__pycache__/*')
 
-.PHONY: help setup book check-book editions course grade test faults lint format house notebooks \
+.PHONY: help setup book check-book editions course grade test faults mutants lint format house notebooks \
     emblem organisms bench audit colab colab-versions dist check clean distclean
 .DEFAULT_GOAL := help
 
@@ -91,11 +91,16 @@ faults: export HF_HUB_OFFLINE = 1
 faults: $(READY)  ## attack runs, files and arguments: kills, full disks, flipped bits, bad input; SEED=0
 	$(BIN)/python checks/faults.py --seed $(or $(SEED),0)
 
+# Some ten minutes a module; what no test could notice is listed with the reason in checks/mutants.txt.
+mutants: export HF_HUB_OFFLINE = 1
+mutants: $(READY)  ## change the code in one place at a time: the tests have to notice; MODULES="metrics acting"
+	$(BIN)/python checks/mutants.py $(MODULES)
+
 lint: $(READY)  ## ruff
 	$(BIN)/ruff check .
 
 format: $(READY)  ## let ruff lay out the code and sort the imports
-	$(BIN)/ruff format lib studies book/support tests checks scripts
+	$(BIN)/ruff format lib studies book/support tests checks scripts benchmarks
 	$(BIN)/ruff check --fix .
 
 notebooks: $(READY)  ## strip outputs and write the repository's address into the Colab cells
