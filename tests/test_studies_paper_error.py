@@ -372,3 +372,16 @@ def test_figures_of_the_error_are_drawn():
     gap = paper.gap_beyond_base_rates(volatile(np.random.default_rng(0)), SINKS, draws=9)
     drawing = paper_figures.plot_gaps({"one": pd.DataFrame([gap, gap], index)})
     assert len(drawing.axes) == 2
+
+
+def test_figures_of_directions_halves_and_features_are_drawn():
+    shares = pd.DataFrame({"kept": [1, 0.5], "turned": [0, 0.2], "open": [0, 0.3]})
+    drawing = paper_figures.plot_directions({"one": shares, "two": shares[:1]})
+    bars = [bar.get_height() for bar in drawing.axes[0].patches]
+    assert bars == pytest.approx([100, 50, 0, 30, 0, 20])
+    rows = {name: np.array([0.2, 0.4]) for name in ("halves", "permuted", "nothing", "planted")}
+    dots = paper_figures.plot_halves({"one": rows, "two": rows}).axes[1].lines
+    assert [dot.get_xdata()[0] for dot in dots] == pytest.approx([0.3] * 4)
+    table = paper.published("gemma")["table1"]["gemma"]
+    dots = paper_figures.plot_table1(table).axes[0].lines[0]
+    assert list(dots.get_xdata()) == list(table["mean_similarity_10values"].values())

@@ -21,9 +21,9 @@ TABLE2_LABELS = {
 }
 PIE_LABELS = {"sae": "one SAE feature", "hard": "instruction", "neg": "downwards", "pos": "upwards"}
 NULL_STYLES = {
-    "rows": ("rows dealt anew", TRUTH, ":"),
-    "clusters": ("roles and features dealt anew", NOTHING, "-"),
-    "in step": ("roles dealt anew", DOWN, "--"),
+    "rows": ("single rows reassigned", TRUTH, ":"),
+    "clusters": ("roles and features reassigned", NOTHING, "-"),
+    "in step": ("roles reassigned", DOWN, "--"),
 }
 AIM_STYLES = {
     "any_feature": ("mean of all features", NOTHING, "|"),
@@ -39,6 +39,23 @@ def draw_paper_graph(figures: Mapping[str, object], *, caption: str = "") -> Dra
     both = [(a, "—", b) for a, b in arrows if (b, a) in arrows and a < b]
     one = [(a, "→", b) for a, b in arrows if (b, a) not in arrows]
     return draw(choices()["values"], one + both, caption=caption)
+
+
+def plot_table1(figures: Mapping[str, object]) -> Figure:
+    """Plot ``reproduce(model)["table1"][model]``: similarity by feature, noise ratio by value."""
+    labels = {
+        "mean_similarity_10values": "similarity of training and test roles",
+        "noise_ratio": "noise ratio (smallest of three shares)",
+    }
+    with figure_in_style(ncols=2, figsize=(8.5, 3.4)) as (figure, panels):
+        for axes, (name, label) in zip(panels, labels.items(), strict=True):
+            names, sizes = list(figures[name]), list(figures[name].values())
+            axes.hlines(names, 0, sizes, color=SAME, linewidth=2)
+            axes.plot(sizes, names, "o", color=ESTIMATE)
+            axes.set(xlabel=label, xlim=(0, None))
+            axes.invert_yaxis()
+        panels[0].set(ylabel="SAE feature", xlim=(0, 1.02))
+    return figure
 
 
 def plot_table2(figures: Mapping[str, Mapping[str, float]]) -> Figure:
@@ -100,6 +117,37 @@ def plot_null_edges(nulls: Mapping[str, Mapping[str, AgainstNull]]) -> Figure:
     return figure
 
 
+def plot_directions(directed: Mapping[str, pd.DataFrame]) -> Figure:
+    """Plot which way edges point in shuffled orders: model -> ``studies.paper.directions``."""
+    colours = {"kept": PAIR_COLOURS[0], "open": SAME, "turned": PAIR_COLOURS[1]}
+    size = {"ncols": len(directed), "figsize": (8.5, 3.4), "sharey": True}
+    with figure_in_style(**size) as (figure, panels):
+        for axes, (model, table) in zip(panels, directed.items(), strict=True):
+            places, bottom = np.arange(1, len(table) + 1), 0.0
+            for kind, colour in colours.items():
+                axes.bar(places, 100 * table[kind], 0.9, bottom, color=colour, label=kind)
+                bottom = bottom + 100 * table[kind].to_numpy()
+            axes.set(title=model, xlabel="directed edges, the steadiest first")
+        panels[0].set(ylim=(0, 100), ylabel="% of shuffled orders")
+        _legend_of(figure, panels[:1], ncols=3)
+    return figure
+
+
+def plot_halves(agreements: Mapping[str, Mapping[str, np.ndarray]]) -> Figure:
+    """Plot mean and middle 95 % of agreements of two halves: model -> what was halved -> F1."""
+    size = {"ncols": len(agreements), "figsize": (8.5, 2.5), "sharex": True, "sharey": True}
+    with figure_in_style(**size) as (figure, panels):
+        for axes, (model, rows) in zip(panels, agreements.items(), strict=True):
+            colours = (PAIR_COLOURS[0], NOTHING, NOTHING, TRUTH)
+            for (row, numbers), colour in zip(rows.items(), colours, strict=True):
+                low, high = np.quantile(numbers, [0.025, 0.975])
+                axes.hlines(row, low, high, color=colour, linewidth=1.6)
+                axes.plot(np.mean(numbers), row, "o", color=colour)
+            axes.set(title=model, xlabel="agreement of adjacencies, F1")
+        panels[0].set(xlim=(0, 1), ylim=(3.5, -0.5))
+    return figure
+
+
 def plot_gaps(gaps: Mapping[str, pd.DataFrame]) -> Figure:
     """Plot the gaps of table 2, what base rates make of them, and the rest with its null."""
     rows = max(map(len, gaps.values()))
@@ -131,11 +179,13 @@ def plot_aims(aims: pd.DataFrame) -> Figure:
         for name, (label, colour, mark) in AIM_STYLES.items():
             left.plot(aims[name], places, mark, color=colour, label=label, markersize=7)
         ends = aims["wide_low"], aims["wide_high"]
-        right.hlines(places, *ends, color=NOTHING, linewidth=1.4, label="roles and values anew")
+        right.hlines(
+            places, *ends, color=NOTHING, linewidth=1.4, label="roles and values resampled"
+        )
         ends = aims["low"], aims["high"]
-        right.hlines(places, *ends, color=ESTIMATE, linewidth=3, label="roles anew")
+        right.hlines(places, *ends, color=ESTIMATE, linewidth=3, label="roles resampled")
         right.plot(aims["difference"], places, "o", color=ESTIMATE)
-        left.set_xlabel("net share moved as aimed")
+        left.set_xlabel("net share moved as intended")
         right.set_xlabel("feature less instruction, 95 %")
         _rows_of(left, right, list(aims.index))
         _legend_of(figure, (left, right), ncols=3)
