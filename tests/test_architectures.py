@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 import transformers
+from packaging.version import Version
 from respondents import prompt_alone
 from transformers import AutoModelForCausalLM, AutoModelForImageTextToText
 
@@ -66,6 +67,8 @@ def kind(llama):
     """Build a respondent of a kind, with the tokenizer of `llama`."""
 
     def build(name):
+        if name == "griffin" and Version(transformers.__version__) < Version("5.18"):
+            pytest.skip("older releases let padding into the recurrent state")
         config_class, options = KINDS[name]
         words = {"vocab_size": len(llama.tokenizer), "pad_token_id": 0}
         words |= {"vocab_size_per_layer_input": words["vocab_size"]} if name in PER_LAYER else {}

@@ -167,7 +167,7 @@ def test_half_a_download_is_told(hub, monkeypatch):
     files = find_files("owner/model")
     with monkeypatch.context() as offline:
         offline.setattr(constants, "HF_HUB_OFFLINE", True)
-        with pytest.raises(OSError, match="model could not be .*HF_HUB_OFFLINE is set"):
+        with pytest.raises(OSError, match="HF_HUB_OFFLINE is set"):
             fetch_weights(files)
     hub.files[WEIGHTS] = None  # the server fails in the middle of its answer
     with pytest.raises(OSError, match="owner/model .*try again"):

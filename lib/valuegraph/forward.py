@@ -15,7 +15,7 @@ from contextlib import ExitStack, nullcontext
 
 import numpy as np
 import torch
-from rich.progress import Progress
+from rich.progress import Console, Progress
 
 from valuegraph.encoding import EncodedPrompts, Padded, pad_left
 from valuegraph.hooks import RowShifts, recorded, resumed_after, stopped_after, tokens_of_places
@@ -289,7 +289,7 @@ def ask(respondent, prompts, cells, read, *, writes=False, batch_tokens=None, pr
     # Reading costs by the token, padding included; writing by the step, whatever came before.
     slack = math.inf if share and writes else SLACK
     budget = Budget(batch_tokens or default_batch_tokens(respondent))
-    with Progress(disable=not progress) as bar:
+    with Progress(disable=not progress, console=Console(quiet=not progress)) as bar:
         task = bar.add_task("asking", total=len(cells))
         for layer, numbers in groups:
             lower = None if layer is None else LowerLayers(model, prompts, layer)
