@@ -17,6 +17,7 @@ from pathlib import Path
 import book_prose
 import pytest
 import yaml
+from measure_pages import READING, reading_minutes
 
 ROOT = Path(__file__).resolve().parents[1]
 CHAPTERS = sorted(ROOT.glob("notebooks/*.ipynb"))
@@ -264,10 +265,17 @@ def test_chapter_ends_with_exercises_that_have_solutions(path):
     text = text_of(path)
     exercises = re.findall(r"(?sm)^:{3,}\{exercise\}[^\n]*\n:label: (\S+)\n(.*?)^:{3,}$", text)
     solutions = re.findall(r"(?m)^:{3,}\{solution\} (\S+)$", text)
-    assert exercises
+    assert len(exercises) >= 5
     assert [label for label, _ in exercises] == solutions
+    assert re.search(r"\*Difficulty [45]/5", text) and "**Rubric" in text
     assert not [label for label, body in exercises if not EFFORT.search(body)]
     assert text.index("{exercise}") > text.index("## What's next")
+
+
+@EACH_CHAPTER
+def test_chapter_says_how_long_it_takes_to_read_and_that_is_35_minutes_at_most(path):
+    takes = reading_minutes(path.relative_to(ROOT), ROOT)
+    assert int(READING.search(text_of(path))[1]) == takes <= 35
 
 
 @EACH_CHAPTER
