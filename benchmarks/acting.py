@@ -154,17 +154,19 @@ def main(
     roles: Annotated[list[int] | None, typer.Option(help="Roles to act on.")] = None,
     watched: Annotated[int, typer.Option(help="Most roles to watch.")] = 1128,
     models: Annotated[int, typer.Option(help="Simulated models of each regime.")] = 30,
+    organism: Annotated[list[str] | None, typer.Option(help="Names or folders.")] = None,
 ) -> None:
     """Measure cost and coverage of acting."""
     console, sizes = Console(), roles or [2, 4, 8]
-    names = ("organism-human", "organism-alien", "organism-plain")
+    names = organism or ("organism-human", "organism-alien", "organism-plain")
     results = {
         "cost": [row for name in names for row in cost(name, sizes, watched)],
         "inside": [inside(name, 8) for name in names],
-        "coverage": [coverage(regime, models) for regime in REGIMES],
+        "coverage": [coverage(regime, models) for regime in REGIMES if models],
     }
     for title, rows in results.items():
-        shown(console, title, rows)
+        if rows:
+            shown(console, title, rows)
     if json_file is not None:
         json_file.parent.mkdir(parents=True, exist_ok=True)
         json_file.write_text(json.dumps(results, indent=1, default=float) + "\n", encoding="utf-8")

@@ -23,6 +23,27 @@ def stored(node: ast.AST) -> set[str]:
     return {n.id for n in names if isinstance(n.ctx, ast.Store)}
 
 
+def names_of_comprehensions(node: ast.AST) -> set[str]:
+    """The names that are read only inside comprehensions that make them themselves.
+
+    From Python 3.12 on, the table of symbols counts them among those around the comprehension.
+    """
+
+    def loads(part: ast.AST, made: frozenset[str]) -> set[str]:
+        if isinstance(part, ast.Name):
+            return {part.id} - made if isinstance(part.ctx, ast.Load) else set()
+        inner = made
+        if hasattr(part, "generators"):
+            inner = made.union(*(stored(each.target) for each in part.generators))
+        found = set().union(*(loads(child, inner) for child in ast.iter_child_nodes(part)))
+        # Where the first one iterates is read outside.
+        return found | loads(part.generators[0].iter, made) if inner is not made else found
+
+    parts = [n for n in ast.walk(node) if hasattr(n, "generators")]
+    targets = set().union(*(stored(each.target) for part in parts for each in part.generators))
+    return targets - loads(node, frozenset())
+
+
 class Reader:
     """Tells which names code reads, also by way of the functions that it calls."""
 
@@ -43,8 +64,10 @@ class Reader:
             )
 
         source = ast.unparse(node)
+        own = names_of_comprehensions(node)
         # pandas reads names in strings: `table.query("value == @best")`.
-        found = of(symtable.symtable(source, "cell", "exec")) | {*re.findall(r"@(\w+)", source)}
+        found = of(symtable.symtable(source, "cell", "exec")) - own
+        found |= {*re.findall(r"@(\w+)", source)}
         return found | (names_in(node.target) if isinstance(node, ast.AugAssign) else set())
 
     def reads(self, node: ast.AST) -> set[str]:

@@ -1,4 +1,4 @@
-"""What serves the pages alone: quoted numbers, sliders, exercises, chapter 8's stand-in."""
+"""What serves the pages alone: quoted numbers, sliders, exercises, a stand-in for a reader's model."""
 
 from importlib import import_module
 
