@@ -1,4 +1,4 @@
-"""What serves the pages alone: quoted numbers, sliders, exercises, a stand-in for a reader's model."""
+"""What serves the pages alone: quoted numbers, sliders, exercises, a stand-in for a model."""
 
 from importlib import import_module
 
