@@ -78,8 +78,13 @@ def test_every_slider_changes_the_picture(opened):
 def test_contrast_headings_and_names_are_those_of_wcag(opened):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="`make check-book`")
     opened.tab.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
-    # What was folded away gets its colours only when it is painted.
+    # What was folded away is painted first, and then fades in.
     opened.tab.evaluate("new Promise(r => requestAnimationFrame(() => requestAnimationFrame(r)))")
+    opened.tab.evaluate(
+        "Promise.race([new Promise(r => setTimeout(r, 3000)),"
+        " Promise.all(document.getAnimations().map(each => each.finished.catch(() => 0)))])"
+        ".then(() => true)"
+    )
     # No preload: it would fetch style sheets, which a page on disk may not.
     only = {"type": "rule", "values": RULES}
     options = {"resultTypes": ["violations"], "runOnly": only, "preload": False}
