@@ -18,6 +18,7 @@ import book_prose
 import pytest
 import yaml
 from measure_pages import READING, reading_minutes
+from test_exercises import EXERCISE, SOLUTION
 
 ROOT = Path(__file__).resolve().parents[1]
 CHAPTERS = sorted(ROOT.glob("notebooks/*.ipynb"))
@@ -263,8 +264,7 @@ def test_chapter_imports_nothing_that_an_install_from_git_does_not_bring(path):
 @EACH_CHAPTER
 def test_chapter_ends_with_exercises_that_have_solutions(path):
     text = text_of(path)
-    exercises = re.findall(r"(?sm)^:{3,}\{exercise\}[^\n]*\n:label: (\S+)\n(.*?)^:{3,}$", text)
-    solutions = re.findall(r"(?m)^:{3,}\{solution\} (\S+)$", text)
+    exercises, solutions = EXERCISE.findall(text), [of for of, _ in SOLUTION.findall(text)]
     assert len(exercises) >= 5
     assert [label for label, _ in exercises] == solutions
     assert re.search(r"\*Difficulty [45]/5", text) and "**Rubric" in text

@@ -10,6 +10,7 @@ from importlib import import_module
 import nbformat
 import pytest
 from book_support.exercises import NOT_YET, check, differs
+from book_support.grading import called
 from measure_pages import ROOT, pages
 
 CHAPTERS = [page for page in pages() if page.parent.name == "notebooks"]
@@ -29,7 +30,7 @@ class Chapter:
         code = [c for c in self.cells if c.cell_type == "code"]
         self.imports = code[1].source
         tagged = [c.source for c in code if "exercise" in c.metadata.get("tags", [])]
-        self.stubs = {checked(source)[0]: source for source in tagged}
+        self.stubs = {called(ast.parse(source).body[-1])[0]: source for source in tagged}
 
     def outcome(self, label, code=None):
         """What the check says of `code`, which stands before the call in the stub's cell."""
@@ -39,13 +40,6 @@ class Chapter:
         call = ast.parse(stub).body[-1]
         exec("\n".join(stub.splitlines()[: call.lineno - 1]) if code is None else code, names)
         return eval(ast.unparse(call), names)
-
-
-def checked(source):
-    """Label and answer, as code, of the call of `check` at the end of a cell."""
-    call = ast.parse(source).body[-1].value
-    assert call.func.id == "check"
-    return ast.literal_eval(call.args[0]), ast.unparse(call.args[1])
 
 
 LOADED = {page.stem: Chapter(page) for page in CHAPTERS}

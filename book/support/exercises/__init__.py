@@ -2,18 +2,24 @@
 
 The check of exercise `elicit-keys` is the function `keys` of the module `elicit` here. It takes the
 answer, a function or a value, and returns what is wrong with it in one or two sentences, or None.
-The sentence names the case in which the answer fails, so that a student can try it.
+The sentence names the case in which the answer fails, so that a student can try it. That a function
+returns nothing yet, no check has to ask: its call ends the check.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import wraps
 from importlib import import_module
 
 import numpy as np
 
 NOT_YET = "not written yet"
+
+
+class NotWritten(Exception):
+    """A student's function returned nothing, as its stub does."""
 
 
 @dataclass(frozen=True)
@@ -42,12 +48,27 @@ def check(label: str, answer: object) -> Checked:
         problem_of = getattr(import_module(f"{__name__}.{chapter}"), name.replace("-", "_"))
     except (ModuleNotFoundError, AttributeError):
         raise ValueError(f"no exercise {label!r} has a check") from None
-    if answer is None:
-        return Checked(label, NOT_YET)
     try:
-        return Checked(label, problem_of(answer))
+        return Checked(label, problem_of(written(answer)))
+    except NotWritten:
+        return Checked(label, NOT_YET)
     except Exception as error:  # a student's code may raise anything
         return Checked(label, f"it stops with {type(error).__name__}: {error}")
+
+
+def written(answer: object) -> object:
+    """An answer that is there; of a function, one that raises `NotWritten` for what is not."""
+    if callable(answer):
+
+        @wraps(answer)
+        def called(*arguments, **options):
+            return written(answer(*arguments, **options))
+
+        return called
+    parts = answer if isinstance(answer, tuple) else (answer,)
+    if any(part is None or part is ... for part in parts):
+        raise NotWritten
+    return answer
 
 
 def differs(
@@ -58,8 +79,9 @@ def differs(
     What is right is computed and not shown: the sentence has the case and what the answer gave.
     """
     for description, arguments in cases.items():
-        given = answer(*arguments)
-        if given is None or given is ...:
+        try:
+            given = written(answer(*arguments))
+        except NotWritten:
             return NOT_YET
         wanted = right(*arguments)
         if np.shape(given) != np.shape(wanted):

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from book_support.exercises import NOT_YET, differs
+from book_support.exercises import differs
 
 
 def score(answer) -> str | None:
     """`answer(agreement, keys)`: the score of a value, with questions keyed against it turned."""
     yes, keys = np.ones(4), np.array([1, 1, -1, -1])
-    if answer(yes, keys) is None:
-        return NOT_YET
     if np.isclose(answer(yes, keys), 1):
         return "who says yes to everything gets 1: what does yes to a question keyed -1 mean?"
     rng = np.random.default_rng(7)
@@ -37,8 +35,6 @@ def logodds(answer) -> str | None:
     """`answer(logits, yes, no)`: log-odds of yes and the mass, from the logits of all words."""
     logits, yes, no = np.array([2.0, 1.5, 1.0, -1.0, 0.5, 3.0]), [0, 1], [2, 3]
     given, right = answer(logits, yes, no), _read(logits, yes, no)
-    if given is None:
-        return NOT_YET
     said = "six words, two spellings of yes and two of no: "
     if np.shape(given) != (2,):
         return said + "two numbers are asked for, the log-odds and the mass"
@@ -72,8 +68,6 @@ def alpha(answer) -> str | None:
     rng = np.random.default_rng(11)
     x = rng.normal(size=(60, 1)) + rng.normal(0, 0.8, (60, 5))
     given = answer(x)
-    if given is None:
-        return NOT_YET
     said = "sixty roles and five questions that share a value: "
     if np.isclose(given, _alpha(x.T)):
         return said + "variances are to be taken over roles, not over questions"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from book_support.exercises import NOT_YET, differs
+from book_support.exercises import differs
 
 from studies.paper.tables import change_rates, gap_of
 
@@ -16,8 +16,6 @@ def null(answer) -> str | None:
     rows = tens[:, :, None] + 1000.0 * np.arange(values)
     given = rows.copy()
     dealt = answer(given, np.random.default_rng(7))
-    if dealt is None or dealt is ...:
-        return NOT_YET
     if not np.array_equal(given, rows):
         return "the scores that went in are changed afterwards: deal the roles in a copy"
     dealt = np.asarray(dealt)
@@ -43,8 +41,6 @@ def clusters(answer) -> str | None:
     rng = np.random.default_rng(7)
     scores, roles = np.repeat(rng.normal(size=40), 11), np.repeat(np.arange(40), 11)
     error = answer(scores, roles, 400, np.random.default_rng(0))
-    if error is None or error is ...:
-        return NOT_YET
     case = "40 roles with eleven equal rows each"
     by_rows, by_roles = (scores.std() / np.sqrt(n) for n in (440, 40))
     if abs(error) < 1e-9:
@@ -77,8 +73,6 @@ def beyond(answer) -> str | None:
     apart = grid < [2, 3, 1]
     to_volatile = np.array([[0, 1, 0], [1, 0, 0], [0, 1, 0]], dtype=bool)
     given = answer(apart, to_volatile)
-    if given is None or given is ...:
-        return NOT_YET
     raw, _ = change_rates(apart.astype(float))
     if np.isclose(given, gap_of(raw, to_volatile)):
         return (
