@@ -91,7 +91,7 @@ faults: export HF_HUB_OFFLINE = 1
 faults: $(READY)  ## attack runs, files and arguments: kills, full disks, flipped bits, bad input; SEED=0
 	$(BIN)/python checks/faults.py --seed $(or $(SEED),0)
 
-# Some ten minutes a module; what no test could notice is listed with the reason in checks/mutants.txt.
+# It takes long; what no test could notice is listed with the reason in checks/mutants.txt.
 mutants: export HF_HUB_OFFLINE = 1
 mutants: $(READY)  ## change the code in one place at a time: the tests have to notice; MODULES="metrics acting"
 	$(BIN)/python checks/mutants.py $(MODULES)

@@ -16,7 +16,6 @@ import errno
 import itertools
 import json
 import os
-import resource
 import shutil
 import signal
 import sys
@@ -55,6 +54,12 @@ def sweep() -> vg.Sweep:
     roles = [None, *vg.sample_roles(vg.load_role_bank(), 23, seed=5)]
     formats = (vg.PromptFormat(), vg.PromptFormat("say", yes_first=False))
     return vg.Sweep(NAME, few_questions(), roles, formats=formats, seeds=(5,), block_size=4)
+
+
+def sound_scores() -> pd.DataFrame:
+    """Scores of sixty roles on ten values, with nothing wrong."""
+    scores = np.random.default_rng(3).normal(size=(60, 10))
+    return pd.DataFrame(scores, columns=load_inventory().values.index).rename_axis("role")
 
 
 def run(folder: Path) -> None:
@@ -168,6 +173,8 @@ def kills(whole: Path) -> Iterator[tuple[str, Attack]]:
         run(Path("run").absolute())
 
     def file_too_large(rng, folder):
+        import resource  # Windows has none, and none of these attacks
+
         def ends():
             limit = int(rng.integers(0, 6000))
             resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
@@ -252,17 +259,14 @@ def flips(whole: Path) -> Iterator[tuple[str, Attack]]:
 
 def texts(whole: Path) -> Iterator[tuple[str, Attack]]:
     """Break files of users at random: a table, a questionnaire, roles, a structure, a config."""
-    rng = np.random.default_rng(3)
-    values = vg.load_inventory().values.index
-    scores = pd.DataFrame(rng.normal(size=(60, 10)), columns=values).rename_axis("role")
     inventory = few_questions()
     table = inventory.items.join(inventory.values.loc[inventory.items["value"]].reset_index(drop=1))
     roles = pd.DataFrame({"name": ["ann", "bob"], "text": ["You live alone.", "You sing."]})
     structure = organism_folder(NAME) / "structure.json"
     asked = ("elicit", "--model", NAME, "--roles", 1, "--out", "out")
     files = {
-        "scores.csv": (scores.to_csv(), ("discover", "scores.csv")),
-        "people.csv": (scores.to_csv(), ("compare", "people.csv")),
+        "scores.csv": (sound_scores().to_csv(), ("discover", "scores.csv")),
+        "people.csv": (sound_scores().to_csv(), ("compare", "people.csv")),
         "items.csv": (table.to_csv(index=False), (*asked, "--inventory", "items.csv")),
         "roles.csv": (
             roles.to_csv(index=False),
@@ -379,12 +383,9 @@ BASE = {
 
 def options(whole: Path) -> Iterator[tuple[str, Attack]]:
     """Give every option of the command line values that it cannot take."""
-    rng = np.random.default_rng(3)
-    values = vg.load_inventory().values.index
-    scores = pd.DataFrame(rng.normal(size=(60, 10)), columns=values).rename_axis("role").to_csv()
 
     def wrong(command, option, value, rng, folder):
-        (folder / "scores.csv").write_text(scores)
+        sound_scores().to_csv(folder / "scores.csv")
         given = BASE[command] | {option: value}
         if option == "--roles-file":
             del given["--roles"]
@@ -411,11 +412,8 @@ def options(whole: Path) -> Iterator[tuple[str, Attack]]:
 
 def calls(whole: Path) -> Iterator[tuple[str, Attack]]:
     """Give the arguments of functions values that they cannot take."""
-    rng = np.random.default_rng(3)
-    values = vg.load_inventory().values.index
-    scores = pd.DataFrame(rng.normal(size=(60, 10)), columns=values).rename_axis("role")
-    answers, bank = vg.read_run(whole), vg.load_role_bank()
-    small, near = few_questions(), pd.DataFrame(1.0, values, values)
+    scores, answers, bank = sound_scores(), vg.read_run(whole), vg.load_role_bank()
+    small, near = few_questions(), pd.DataFrame(1.0, scores.columns, scores.columns)
     seed = ["x", -1, np.nan, np.inf, None, [], 1.5, True]
     count = [0, *seed]
     # Function, argument, and the values that it cannot take.

@@ -122,7 +122,7 @@ def act(
     json_file: Annotated[Path | None, Option("--json", help="File for all figures.")] = None,
 ) -> None:
     """Push every value by words, and print which values move which."""
-    if not floor >= 0:
+    if not floor >= 0:  # `acted_graph` would say so only when all is asked
         raise ValueError(f"floor must be 0 or more, got {floor}")
     asked, bank = _inventory(inventory), load_role_bank()
     pushes, source = word_pushes(asked, bank), (model, device, dtype, quantize, revision)

@@ -1,6 +1,5 @@
 """Respondents: chat models with their tokenizers, by short name, hub name or folder."""
 
-import re
 import warnings
 from copy import deepcopy
 from dataclasses import dataclass
@@ -124,9 +123,10 @@ def load_model(name, *, device=None, dtype=None, quantize=None, revision=None) -
         The model in evaluation mode, with its tokenizer.
     """
     here = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if not re.fullmatch(r"(cpu|cuda|mps)(:\d+)?", str(device or "cpu")):
-        raise ValueError(f"unknown device {device!r}; known are cpu, cuda, cuda:1, ..., mps")
-    device = torch.device(device or ("cuda" if here["cuda"] else "cpu"))
+    try:
+        device = torch.device(device or ("cuda" if here["cuda"] else "cpu"))
+    except RuntimeError as error:
+        raise ValueError(f"unknown device {device!r}; {error}") from error
     if not here.get(device.type, True):
         raise ValueError(f"torch sees no GPU {str(device)!r} on this machine; leave `device` out")
     wanted = getattr(torch, dtype, dtype) if isinstance(dtype, str) else dtype

@@ -125,7 +125,7 @@ def write_whole(path: Path, content: bytes, *, keep: bool = False) -> None:
         if not (keep and path.exists()):
             os.replace(temporary, path)
     except OSError as error:
-        raise OSError(f"{error}; {path} is as it was before, and starting again is safe") from error
+        raise type(error)(f"{error}; {path} is as it was, and starting again is safe") from error
     finally:
         temporary.unlink(missing_ok=True)
 
