@@ -77,6 +77,9 @@ class Change(ast.NodeTransformer):
         node.kw_defaults = [each and self.visit(each) for each in node.kw_defaults]
         return node  # annotations stay
 
+    def visit_keyword(self, node):
+        return node if node.arg in ("strict", "optimize") else self.generic_visit(node)
+
     def visit_AnnAssign(self, node):
         if node.value:
             node.value = self.visit(node.value)

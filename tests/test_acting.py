@@ -212,6 +212,13 @@ def test_what_is_incomplete_is_refused(message):
         acted_graph(*REFUSED[message](*simulated()))
 
 
+def test_three_interventions_beyond_the_unknowns_are_enough_and_two_are_not():
+    # Four values pushed once: an equation has three pushes, three weights and an intercept.
+    assert acted_graph(*simulated(pushes=1, neutral=4), null_draws=0).info["pushes"] == 8
+    with pytest.raises(ValueError, match="too few interventions"):
+        acted_graph(*simulated(pushes=1, neutral=3), null_draws=0)
+
+
 def test_bad_options_are_refused():
     answers, sentences = simulated()
     with pytest.raises(ValueError, match="floor must be 0 or more, got -1"):

@@ -82,8 +82,12 @@ def figures():
         kept[f"searched by {method}"] = found.marks
     tier, samples = np.array([1, 0, 0, 0, 0, 1]), np.corrcoef(scores.T)[None]
     kept["searched with tiers"] = search_exactly(samples, 150, 0.05, tier)
-    moved, errors = rng.standard_normal((12, 4)) + 3 * np.eye(4)[[*range(4)] * 3], np.full(4, 0.5)
-    kept["pushes"] = search_pushes(moved, errors, 0.01)
+    # Pushes of all strengths, some of two values, so that prices decide.
+    moved = rng.standard_normal((8, 12, 4)) * 0.5
+    moved[:, range(12), 3 * [*range(4)]] += np.linspace(0.5, 4, 12)
+    moved[:, 2:5, 1] += 1.5
+    errors = np.array([0.5, 0.4, 0.6, 0.5])
+    kept["pushes"] = [search_pushes(each, errors, 0.01) for each in moved]
     return plain(kept)
 
 
