@@ -113,7 +113,7 @@ def test_moving_a_slider_shows_its_picture_and_its_words(slides, tmp_path):
         const sliders = inputs.map(i => ({value: i.value, dataset: {steps: i["data-steps"]},
             nextElementSibling: {}, setAttribute(name, v) { this[name] = v }}));
         const words = {};
-        const box = {querySelectorAll: s => s === "input" ? sliders : shown,
+        const box = {querySelectorAll: s => s === "input,select" ? sliders : shown,
             querySelector: s => words};
         to.forEach((value, k) => { sliders[k].value = String(value) });
         sliders[1].closest = () => box;
@@ -129,6 +129,19 @@ def test_moving_a_slider_shows_its_picture_and_its_words(slides, tmp_path):
     done = subprocess.run(command, capture_output=True, check=True, text=True)
     expected = {"visible": ["0 2"], "words": '100 rows, "0.2"'}
     assert json.loads(done.stdout) == expected | {"texts": [["100", "100"], ["0.2", "0.2"]]}
+
+
+def test_names_are_chosen_from_a_list():
+    by_name = Slides(lambda kind, n: graph(n, 0.01), {"kind": ("a", "b"), "n": (1, 2)}, title="x")
+    page = Page(by_name._repr_html_())
+    (select,), (slider,) = page.named("select"), page.named("input")
+    assert (select["aria-label"], slider["aria-label"]) == ("kind", "n")
+    assert select["onchange"] == slider["oninput"]
+    assert [o["value"] for o in page.named("option")] == ["0", "1"]
+    assert [type(each).__name__ for each in by_name.live().children[1:3]] == [
+        "Dropdown",
+        "SelectionSlider",
+    ]
 
 
 def test_live_sliders_draw_a_picture_when_it_is_wanted_and_once():
@@ -178,7 +191,7 @@ def test_pictures_and_sliders_that_cannot_be_are_refused():
     for steps, start, message in (
         ({"n": (1,)}, {}, "'n' needs two values"),
         ({"n": (1, 2, 2)}, {}, "once each"),
-        ({"n": (1, 2)}, {"m": 1}, "no slider 'm'"),
+        ({"n": (1, 2)}, {"m": 1}, "no control 'm'"),
         ({"n": (1, 2)}, {"n": 3}, "'n' that could start at 3"),
     ):
         with pytest.raises(ValueError, match=message):

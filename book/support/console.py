@@ -1,4 +1,4 @@
-"""A steering console: one slider for the push, one for its size, ten values that answer."""
+"""A steering console: a list of pushes, a slider for the size, ten values that answer."""
 
 import pandas as pd
 from book_support.slides import Slides, words_of
@@ -12,9 +12,9 @@ def steering_console(
 ) -> Slides:
     """Lead through effects that were measured beforehand, by push and coefficient.
 
-    `effects` has the columns ``push`` and ``coefficient`` (what the sliders say), ``value``,
+    `effects` has the columns ``push`` and ``coefficient`` (what the controls say), ``value``,
     ``effect``, ``low``, ``high``; `truth`, by push and coefficient, true effects by value, drawn as
-    open diamonds; `start` is where the sliders stand at first.
+    open diamonds; `start` is where the controls stand at first.
     """
     keys = ["push", "coefficient", "value"]
     require_columns(effects, [*keys, "effect", "low", "high"], "effects")
@@ -28,7 +28,7 @@ def steering_console(
     def draw(push: str, coefficient: float) -> tuple:
         rows = table.loc[push, coefficient].reindex(values)
         ink, places = ROLE_COLOURS["truth"], range(len(rows))
-        with figure_in_style(figsize=(5.6, 1.1 + 0.24 * len(rows))) as (figure, axes):
+        with figure_in_style(figsize=(5.0, 1.1 + 0.24 * len(rows))) as (figure, axes):
             axes.barh(places, rows["effect"], 0.62, color=list(map(value_colour, rows.index)))
             axes.hlines(places, rows["low"], rows["high"], color=ink, linewidth=1.4)
             if truth and (push, coefficient) in truth:

@@ -37,14 +37,14 @@ def plan_builder(
 
     def draw(value: str, change: float, allowed: str) -> tuple:
         at = (value, change, allowed)
-        with figure_in_style(figsize=(5.4, 3.4)) as (figure, axes):
+        with figure_in_style(figsize=(5.0, 3.4)) as (figure, axes):
             draw_way(axes, tables[at])
             axes.set(xlabel=unit, xlim=(-reach, reach))
         words = f"{value} {change:+g} by {allowed}: {_words(plans[at], outcomes.get(at), value)}"
         return figure, words.replace("-", "−")
 
-    sliders = dict(zip(("value", "change", "allowed"), steps, strict=True))
-    return Slides(draw, sliders, title=title, start=start or {})
+    controls = dict(zip(("value", "change", "allowed"), steps, strict=True))
+    return Slides(draw, controls, title=title, start=start or {})
 
 
 def draw_way(axes, table: pd.DataFrame) -> None:
