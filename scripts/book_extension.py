@@ -76,17 +76,20 @@ def align_tables(app: Sphinx, doctree: nodes.document) -> None:
             raw.replace_self(nodes.raw("", html, format="html"))
 
 
+def smallest_letters(svg: str) -> float | None:
+    """The size of the smallest letters, as a share of the width of the picture."""
+    letters = [float(f"0.{a}") * 100 if a else float(b) for a, b in LETTERS.findall(svg)]
+    box = re.search(r'viewBox="([^"]+)"', svg)
+    return min(letters) / float(box[1].split()[2]) if letters and box else None
+
+
 def keep_letters_large(page: Path, text: str) -> str:
     """Give each picture the width at which its smallest letters can be read; a page scrolls it."""
 
     def sized(match: re.Match) -> str:
-        svg = (page.parent / match[1]).read_text(encoding="utf-8")
-        letters = [float(f"0.{a}") * 100 if a else float(b) for a, b in LETTERS.findall(svg)]
-        box = re.search(r'viewBox="([^"]+)"', svg)
-        if not letters or not box:
-            return match[0]
-        width = float(box[1].split()[2]) * LEAST / min(letters)
-        return f'<img style="min-width: {width:.0f}px" {match[0].removeprefix("<img ")}'
+        share = smallest_letters((page.parent / match[1]).read_text(encoding="utf-8"))
+        style = f'style="min-width: {LEAST / share:.0f}px" ' if share else ""
+        return f"<img {style}{match[0].removeprefix('<img ')}"
 
     return PICTURE.sub(sized, text)
 

@@ -3,7 +3,13 @@
 import pandas as pd
 from book_support.slides import Slides, words_of
 
-from valuegraph.style import ROLE_COLOURS, figure_in_style, in_circular_order, value_colour
+from valuegraph.style import (
+    ROLE_COLOURS,
+    figure_in_style,
+    in_circular_order,
+    names_of,
+    value_colour,
+)
 from valuegraph.tables import require_columns
 
 
@@ -37,7 +43,7 @@ def steering_console(
             axes.axvline(0, color=ROLE_COLOURS["null"], linewidth=1)
             axes.set(xlabel=unit, xlim=(-1.05 * reach, 1.05 * reach))
             axes.set_ylim(len(rows) - 0.5, -0.5)
-            axes.set_yticks(places, rows.index)
+            axes.set_yticks(places, names_of(rows.index))
         return figure, _words(f"{push}, coefficient {words_of(coefficient)}", rows["effect"])
 
     return Slides(draw, steps, title=title, start=start or {})
@@ -48,7 +54,8 @@ def _words(push: str, effect: pd.Series) -> str:
     if not effect.any():
         return f"{push}: nothing changes."
     most = effect.loc[effect.abs().sort_values(ascending=False, kind="stable").index]
-    named = ", ".join(f"{value} {x:+.2f}" for value, x in most.head(3).items())
+    three = zip(names_of(most.index[:3]), most.head(3), strict=True)
+    named = ", ".join(f"{value} {x:+.2f}" for value, x in three)
     rest = (
         f"; every other value by {most.iloc[3:].abs().max():.2f} at most" if len(most) > 3 else ""
     )

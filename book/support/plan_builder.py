@@ -7,7 +7,13 @@ import numpy as np
 import pandas as pd
 from book_support.slides import Slides, words_of
 
-from valuegraph.style import PAIR_COLOURS, ROLE_COLOURS, figure_in_style, in_circular_order
+from valuegraph.style import (
+    PAIR_COLOURS,
+    ROLE_COLOURS,
+    figure_in_style,
+    in_circular_order,
+    names_of,
+)
 
 Place = tuple[str, float, str]  # value, change, what is allowed
 
@@ -40,7 +46,8 @@ def plan_builder(
         with figure_in_style(figsize=(5.0, 3.4)) as (figure, axes):
             draw_way(axes, tables[at])
             axes.set(xlabel=unit, xlim=(-reach, reach))
-        words = f"{value} {change:+g} by {allowed}: {_words(plans[at], outcomes.get(at), value)}"
+        said = _words(plans[at], outcomes.get(at), value)
+        words = f"{words_of(value)} {change:+g} by {allowed}: {said}"
         return figure, words.replace("-", "−")
 
     controls = dict(zip(("value", "change", "allowed"), steps, strict=True))
@@ -61,7 +68,7 @@ def draw_way(axes, table: pd.DataFrame) -> None:
     stroke = {"color": ink, "markersize": 18, "markeredgewidth": 2, "label": "target"}
     axes.plot(rows.loc[asked, "target"], at[asked], "|", **stroke)
     axes.axvline(0, color=ROLE_COLOURS["null"], linewidth=1)
-    axes.set_yticks(at, rows.index)
+    axes.set_yticks(at, names_of(rows.index))
     axes.set_ylim(len(rows) - 0.5, -0.5)
 
 

@@ -19,6 +19,8 @@ from itertools import product
 from ipywidgets import HTML, Dropdown, SelectionSlider, VBox
 from matplotlib import rc_context
 
+from valuegraph.style import names_of
+
 MOST_FRAMES = 150  # a page with more pictures would load slowly
 # A white card, also on a dark page: pictures of matplotlib are drawn for white.
 _CARD = """background:#fff;color:#222;color-scheme:light;border:1px solid #ccc;border-radius:6px;\
@@ -192,7 +194,7 @@ def with_own_ids(svg: str, prefix: str) -> str:
 
 
 def words_of(value: object) -> str:
-    """Return a slider's value as text: ``2,000``, ``0.05``, or what it prints as."""
+    """Return what a control offers as text: ``2,000``, ``0.05``, the name of a value."""
     if isinstance(value, bool) or not isinstance(value, int | float):
-        return str(value)
+        return names_of([str(value)])[0]
     return f"{value:,}" if isinstance(value, int) else f"{value:g}"

@@ -14,10 +14,9 @@ from valuegraph import style
 from valuegraph.effects import effect_matrix
 
 #: Colour and mark of each of several tables; filled and open ones differ in grey, too.
-_COLOURS = (*style.PAIR_COLOURS, style.GREEN, style.PINK, style.DARK)
-_SERIES = list(zip(_COLOURS, "os^Dv", strict=True))
+_SERIES = [*zip((*style.PAIR_COLOURS, style.GREEN, style.PINK, style.DARK), "os^Dv", strict=True)]
 _NULL = {"color": style.ROLE_COLOURS["null"], "linewidth": 1}
-_TRUTH = {"color": style.ROLE_COLOURS["truth"], "linewidth": 1, "markersize": 8}
+_TRUTH = {"color": style.ROLE_COLOURS["truth"], "linewidth": 1, "markersize": 8, "mfc": "none"}
 
 
 def plot_scores(scores: pd.DataFrame, *, unit: str = "score (log-odds)") -> Figure:
@@ -38,6 +37,7 @@ def plot_scores(scores: pd.DataFrame, *, unit: str = "score (log-odds)") -> Figu
         axes.axvline(0, **_NULL, zorder=0)
         sns.violinplot(scores[values], ax=axes, legend=False, **look)
         axes.set(xlabel=unit, ylabel="", title=f"{len(scores)} roles")
+        axes.set_yticks(range(len(values)), style.names_of(values))
     return figure
 
 
@@ -93,11 +93,10 @@ def draw_intervals(axes, tables, *, truth=None, xlabel: str = "") -> None:
         axes.hlines(y, low, high, color=colour, linewidth=1.4)
         axes.plot(x, y, mark, color=colour, mfc=("white", colour)[k % 2 == 0], ms=5, label=name)
     if truth is not None:
-        true = pd.Series(truth, labels)
-        axes.plot(true, range(len(labels)), "D", mfc="none", label="true", **_TRUTH)
+        axes.plot(pd.Series(truth, labels), range(len(labels)), "D", label="true", **_TRUTH)
     axes.axvline(0, **_NULL, zorder=0)
     axes.set(xlabel=xlabel, ylim=(len(labels) - 0.4, -0.6))
-    axes.set_yticks(range(len(labels)), labels)
+    axes.set_yticks(range(len(labels)), style.names_of(labels))
 
 
 def plot_intervals(tables, **options) -> Figure:
