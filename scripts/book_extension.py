@@ -84,12 +84,17 @@ def smallest_letters(svg: str) -> float | None:
 
 
 def keep_letters_large(page: Path, text: str) -> str:
-    """Give each picture the width at which its smallest letters can be read; a page scrolls it."""
+    """Give each picture the width at which its smallest letters can be read; a page scrolls it.
+
+    Graphs are marked as what they are: drawn for light and for dark pages.
+    """
 
     def sized(match: re.Match) -> str:
-        share = smallest_letters((page.parent / match[1]).read_text(encoding="utf-8"))
+        svg = (page.parent / match[1]).read_text(encoding="utf-8")
+        share = smallest_letters(svg)
         style = f'style="min-width: {LEAST / share:.0f}px" ' if share else ""
-        return f"<img {style}{match[0].removeprefix('<img ')}"
+        mark = 'class="dark-light" ' if 'aria-label="Value graph:' in svg else ""
+        return f"<img {mark}{style}{match[0].removeprefix('<img ')}"
 
     return PICTURE.sub(sized, text)
 

@@ -80,6 +80,7 @@ def main() -> None:
         laid_over = PdfReader(io.BytesIO(blank.pdf(format="A4"))).pages
         for page, number in zip(writer.pages, laid_over, strict=True):
             page.merge_page(number)
+            page.compress_content_streams()
         browser.close()
     keep_links_inside(writer, starts)
     title = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))["title"]
