@@ -6,7 +6,7 @@ import sys
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-MANY = 400  # points of one series; as SVG each takes a hundred bytes
+MANY = 200  # points of one series; as SVG each takes a hundred bytes
 
 
 def as_svg(figure: Figure) -> str:

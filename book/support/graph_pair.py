@@ -14,7 +14,7 @@ _EDGE = re.compile(r'<g class="edge">\s<title>(.*?)(?: \(\d+%\))?</title>.*?</g>
 #: White behind two graphs, and pale values: colour speaks of edges, not of groups. Letters can
 #: be read on a telephone, which leaves no room for the captions of the graphs.
 _PALE = """<rect width="100%" height="100%" fill="white"/><style>.pair > text {font: 18px Helvetica}
-.pair .node :not(text) {fill: #e4e4e4} .pair .node text {fill: black; font-size: 18px}
+.pair .node :not(text) {fill: #e4e4e4} .pair .node text {fill: black}
 .pair .graph > text {display: none} .pair {max-width: 100%; height: auto}</style>"""
 
 
@@ -46,6 +46,7 @@ def plot_graph_comparison(
         return line.replace("<path ", f'<path stroke-dasharray="{_DASHES[kind]}" ')
 
     drawings = [_EDGE.sub(styled, graph.draw().svg).replace('pt"', '"', 2) for graph in graphs]
+    drawings = [svg.replace('font-size="12.00"', 'font-size="18"') for svg in drawings]
     sizes = [re.search(r'width="(\d+)" height="(\d+)"', svg).groups() for svg in drawings]
     sizes, parts = np.array(sizes, dtype=int), []
     width, height = np.maximum(sizes.max(axis=0) + (12, 30), 320)

@@ -47,8 +47,8 @@ def plan_builder(
             draw_way(axes, tables[at])
             axes.set(xlabel=unit, xlim=(-reach, reach))
         said = _words(plans[at], outcomes.get(at), value)
-        words = f"{words_of(value)} {change:+g} by {allowed}: {said}"
-        return figure, words.replace("-", "−")
+        words = f"{change:+g} by {allowed}: {said}".replace("-", "−")
+        return figure, f"{words_of(value)} {words}"
 
     controls = dict(zip(("value", "change", "allowed"), steps, strict=True))
     return Slides(draw, controls, title=title, start=start or {})

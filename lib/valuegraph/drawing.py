@@ -57,8 +57,8 @@ def draw(values, edges, layout="circle", caption="", frequency=None) -> Drawing:
         raise ValueError(f"unknown layout {layout!r}; choose 'circle' or 'layers'")
     g = graphviz.Digraph(engine="neato" if layout == "circle" else "dot")
     font = {"fontname": "Helvetica", "fontsize": "12"}
-    label = textwrap.fill(f"{caption} (wider lines: in more)" if frequency else caption, 50)
-    radius = _RADIUS if max(map(len, values), default=0) < 4 else 1.7 * _RADIUS
+    label = textwrap.fill(f"{caption} (wider lines: in more)" if frequency else caption, 60)
+    radius = _RADIUS if max(map(len, values), default=0) < 4 else 2 * _RADIUS
     g.attr(bgcolor="transparent", outputorder="edgesfirst", label=label, fontcolor=INK, **font)
     g.attr("node", shape="circle", style="rounded,filled", penwidth="0", margin="0.08", **font)
     g.attr("edge", dir="both", arrowsize="0.8")
