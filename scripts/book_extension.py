@@ -92,7 +92,7 @@ def keep_letters_large(page: Path, text: str) -> str:
     def sized(match: re.Match) -> str:
         svg = (page.parent / match[1]).read_text(encoding="utf-8")
         share = smallest_letters(svg)
-        style = f'style="min-width: {LEAST / share:.0f}px" ' if share else ""
+        style = f'style="--least: {LEAST / share:.0f}px" ' if share else ""
         mark = 'class="dark-light" ' if 'aria-label="Value graph:' in svg[: svg.index(">")] else ""
         return f"<img {mark}{style}{match[0].removeprefix('<img ')}"
 

@@ -120,7 +120,7 @@ def test_a_picture_stays_so_wide_that_its_smallest_letters_can_be_read(tmp_path)
     assert book_extension.smallest_letters('<svg viewBox="0 0 90 9"><path/></svg>') is None
     (tmp_path / "a.svg").write_text(svg, encoding="utf-8")
     page = book_extension.keep_letters_large(tmp_path / "x.html", '<img alt="s" src="a.svg" />')
-    assert page == '<img style="min-width: 405px" alt="s" src="a.svg" />'
+    assert page == '<img style="--least: 405px" alt="s" src="a.svg" />'
 
 
 def test_the_icon_is_what_its_script_draws():

@@ -133,7 +133,8 @@ def plot_heatmap(
     if predicted is not None:
         panels["predicted"] = predicted.loc[shown.index, values]
     most = max(panel.abs().max(axis=None) for panel in panels.values()) or 1.0
-    size = (2.8 + 0.46 * len(values) * len(panels), 1.5 + 0.3 * len(shown))
+    cell, right, down = (0.46, 0.86, 0.18) if numbers else (0.3, 0.5, 0.5)  # inches; where dots are
+    size = (2.8 + cell * len(values) * len(panels), 1.5 + 0.3 * len(shown))
     options = {"ncols": len(panels), "sharey": True, "squeeze": False, "figsize": size}
     with style.figure_in_style(**options) as (figure, grid):
         for axes, (title, panel) in zip(grid[0], panels.items(), strict=True):
@@ -143,7 +144,6 @@ def plot_heatmap(
             _heat(axes, panel, most, cbar=False, annot=text if numbers else None, fmt="")
             axes.set_title(title if len(panels) > 1 else "")
         row, column = np.nonzero(((low <= 0) & (high >= 0))[values].to_numpy())
-        right, down = (0.86, 0.18) if numbers else (0.5, 0.5)
         grid[0, 0].plot(column + right, row + down, ".", color=style.DARK, markersize=3.5)
         figure.colorbar(grid[0, 0].collections[0], ax=list(grid[0]), label=unit, fraction=0.05)
         figure.supxlabel("dot: the interval holds 0" if len(row) else "", fontsize="small")
