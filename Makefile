@@ -30,8 +30,8 @@ READY := .venv/.installed
 CHECKS := .venv/.checks
 LIBRARY := $(shell find lib/valuegraph studies book/support -type f ! -path '*/__pycache__/*')
 
-.PHONY: help setup book check-book pdf editions course grade test faults mutants lint format house notebooks \
-    emblem organisms bench audit colab colab-versions dist check clean distclean
+.PHONY: help setup book check-book pdf editions course grade test oldest faults mutants lint format house \
+    notebooks emblem organisms bench audit colab colab-versions dist check clean distclean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -88,6 +88,17 @@ grade: $(READY)  ## grade the notebooks below FOLDER=..., one row an exercise, i
 test: export HF_HUB_OFFLINE = 1
 test: lint  ## ruff, every test, every notebook
 	$(BIN)/pytest -n $(TESTERS) --dist loadgroup tests
+
+# Chapters keep to the pinned versions: their numbers are frozen.
+oldest: export HF_HUB_OFFLINE = 1
+oldest: $(READY)  ## the tests but for the pages, with the oldest versions that pyproject.toml allows
+	$(PYTHON) -m venv --clear build/oldest
+	build/oldest/bin/pip install --quiet uv
+	build/oldest/bin/uv pip compile --quiet --resolution lowest-direct --extra test --extra book --extra course pyproject.toml \
+	    --output-file build/oldest/versions.txt
+	build/oldest/bin/pip install --quiet -r build/oldest/versions.txt
+	build/oldest/bin/pip install --quiet --no-deps -e .
+	build/oldest/bin/pytest -n $(TESTERS) --dist loadgroup tests --ignore tests/test_pages.py
 
 # A tenth of them are made by `make test`.
 faults: export HF_HUB_OFFLINE = 1

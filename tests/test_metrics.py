@@ -135,6 +135,25 @@ def test_the_distance_takes_values_in_any_order_and_classes_for_guesses():
     assert parent_aid(CHAIN, CHAIN.cpdag()) == 1
 
 
+def test_metrics_take_the_smallest_graphs_and_matrices():
+    arrow = of("ab", [[0, 1], [0, 0]])
+    assert parent_aid(arrow, arrow) == 0
+    three = pd.DataFrame(np.eye(3), list("abc"), list("abc"))
+    three.loc["a", "b"] = three.loc["b", "a"] = 0.5
+    assert mantel(three, three) == pytest.approx(1)
+    assert permutation_test(mantel, three, three, larger_is_closer=True, draws=1).p_value in (
+        0.5,
+        1,
+    )
+
+
+def test_a_permutation_test_draws_999_labellings_from_seed_0_unless_told():
+    rng = np.random.default_rng(3)
+    a, b = (pd.DataFrame(np.corrcoef(rng.normal(size=(5, 9)))) for _ in range(2))
+    told = permutation_test(mantel, a, b, larger_is_closer=True, draws=999, seed=0)
+    assert permutation_test(mantel, a, b, larger_is_closer=True) == told
+
+
 def test_only_dags_are_truths():
     pag = ValueGraph(("a", "b"), [[0, CIRCLE], [CIRCLE, 0]])
     for odd in (CHAIN.cpdag(), pag, of("a", [[0]])):
