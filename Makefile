@@ -30,8 +30,8 @@ READY := .venv/.installed
 CHECKS := .venv/.checks
 LIBRARY := $(shell find lib/valuegraph studies book/support -type f ! -path '*/__pycache__/*')
 
-.PHONY: help setup book check-book editions course grade test oldest faults mutants lint format house notebooks \
-    emblem organisms bench audit colab colab-versions dist check clean distclean
+.PHONY: help setup book check-book pdf editions course grade test oldest faults mutants lint format house \
+    notebooks emblem organisms bench audit colab colab-versions dist check clean distclean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -64,6 +64,9 @@ _build/.library: $(READY) $(LIBRARY)
 
 check-book: book $(CHECKS)  ## open every built page in a browser: formulas, sliders, contrast, links; spelling
 	$(BIN)/pytest checks
+
+pdf: book $(CHECKS)  ## the book as one PDF for paper, in _build/pdf
+	$(BIN)/python scripts/make_pdf.py
 
 $(CHECKS): $(READY)
 	$(BIN)/pip install --disable-pip-version-check -c constraints.txt -e '.[check]'
@@ -164,9 +167,10 @@ colab-versions:  ## install over the versions that Colab had, PYTHON=python3.12,
 	    $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) git+file://$(CURDIR)
 	cd build && colab-versions/bin/python ../scripts/import_all.py valuegraph studies book_support
 
-dist: $(READY)  ## the package as a wheel, and the built book as one archive, in dist/
+dist: $(READY)  ## the package as a wheel, and the built book as one archive and as PDF, in dist/
 	$(BIN)/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
 	$(if $(wildcard _build/html),tar -C _build -czf dist/book.tar.gz html)
+	$(if $(wildcard _build/pdf),cp _build/pdf/*.pdf dist)
 
 check: test check-book  ## everything: tests, book, checks of the book
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from book_extension import LEAST, smallest_letters
 
 PHONE = {"width": 360, "height": 740}
+LARGER_PHONE = {"width": 390, "height": 844}
 WIDE = {"width": 1920, "height": 1080}
 DESK = {"width": 1250, "height": 900}
 
@@ -62,13 +64,16 @@ def test_every_picture_is_there(opened):
     assert empty == []
 
 
-def test_every_slider_changes_the_picture(opened):
+def test_every_control_changes_the_picture(opened):
     for box in opened.tab.query_selector_all(".vg-slides"):
-        for slider in box.query_selector_all("input[type=range]"):
+        for control in box.query_selector_all("input[type=range], select"):
             before = box.evaluate(SHOWN)
-            slider.focus()
-            at_end = slider.evaluate("s => s.value === s.max")
-            opened.tab.keyboard.press("ArrowLeft" if at_end else "ArrowRight")
+            if control.evaluate("c => c.tagName") == "SELECT":
+                control.select_option(index=0 if control.evaluate("c => c.selectedIndex") else 1)
+            else:
+                control.focus()
+                at_end = control.evaluate("c => c.value === c.max")
+                opened.tab.keyboard.press("ArrowLeft" if at_end else "ArrowRight")
             after = box.evaluate(SHOWN)
             assert len(before) == len(after) == 1
             assert before[0][0] != after[0][0]
@@ -106,6 +111,35 @@ def test_the_page_is_never_wider_than_the_screen(opened, size):
     width = opened.tab.evaluate("document.scrollingElement.scrollWidth")
     opened.tab.set_viewport_size(DESK)
     assert width <= size["width"]
+
+
+def test_letters_of_pictures_can_be_read_on_a_telephone(opened):
+    opened.tab.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+    opened.tab.set_viewport_size(LARGER_PHONE)
+    shown = opened.tab.evaluate(
+        "[...document.querySelectorAll('article img')]"
+        ".map(i => [i.getAttribute('src'), i.getBoundingClientRect().width])"
+    )
+    drawn = opened.tab.evaluate(
+        "[...document.querySelectorAll('article svg:not(mjx-container *) text')]"
+        ".filter(t => t.getBoundingClientRect().width).map(t => [t.textContent,"
+        " parseFloat(getComputedStyle(t).fontSize) * Math.abs(t.getScreenCTM().a)])"
+    )
+    opened.tab.set_viewport_size(DESK)
+    assert [src for src, _ in shown if not src.endswith(".svg")] == []
+    for src, width in shown:
+        share = smallest_letters((opened.path.parent / src).read_text(encoding="utf-8"))
+        if share is not None:
+            drawn.append((src, share * width))
+    assert [(what, px) for what, px in drawn if px < LEAST - 0.05] == []
+
+
+def test_no_line_of_output_is_longer_than_100_characters(opened):
+    lines = opened.tab.evaluate(
+        "[...document.querySelectorAll('.cell_output pre')]"
+        ".flatMap(p => p.textContent.split('\\n'))"
+    )
+    assert [line for line in lines if len(line) > 100] == []
 
 
 def test_on_paper_only_the_text_is_left_and_the_ground_is_white(opened):

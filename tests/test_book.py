@@ -93,6 +93,36 @@ def test_mathjax_comes_with_the_pinned_package():
     assert 'VERSION="3.2.2"' in script.read_text(encoding="utf-8")
 
 
+def test_columns_of_numbers_are_marked_and_others_are_not():
+    import book_extension
+    import pandas as pd
+
+    table = pd.DataFrame({"a": [1.5, -2], "b": ["x", "3"], "c": [None, 4]}, index=["p", "q"])
+    html = book_extension.align_numbers(f"<div>{table.to_html()}</div>")
+    assert html.startswith("<div><table") and html.endswith("</table></div>")
+    marked = re.findall(r'<(t[hd]) class="number">([^<]*)<', html)
+    assert marked == [("th", "a"), ("th", "c"), *(("td", x) for x in ("1.5", "NaN", "-2.0", "4.0"))]
+
+
+def test_a_picture_stays_so_wide_that_its_smallest_letters_can_be_read(tmp_path):
+    import book_extension
+    import matplotlib.pyplot as plt
+    from book_support.figures import MANY, as_svg
+
+    for n in (2, MANY + 1):
+        figure, axes = plt.subplots(figsize=(5, 2))
+        axes.plot(range(n), range(n), ".")
+        axes.set_title("small", fontsize=8)
+        plt.close(figure)
+        svg = as_svg(figure)
+        assert svg == as_svg(figure) and ("<image" in svg) == (n > MANY) and len(svg) < 60_000
+        assert book_extension.smallest_letters(svg) == 8 / 360  # points, of five inches
+    assert book_extension.smallest_letters('<svg viewBox="0 0 90 9"><path/></svg>') is None
+    (tmp_path / "a.svg").write_text(svg, encoding="utf-8")
+    page = book_extension.keep_letters_large(tmp_path / "x.html", '<img alt="s" src="a.svg" />')
+    assert page == '<img style="--least: 405px" alt="s" src="a.svg" />'
+
+
 def test_the_icon_is_what_its_script_draws():
     import draw_emblem
 

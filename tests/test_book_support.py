@@ -113,7 +113,7 @@ def test_moving_a_slider_shows_its_picture_and_its_words(slides, tmp_path):
         const sliders = inputs.map(i => ({value: i.value, dataset: {steps: i["data-steps"]},
             nextElementSibling: {}, setAttribute(name, v) { this[name] = v }}));
         const words = {};
-        const box = {querySelectorAll: s => s === "input" ? sliders : shown,
+        const box = {querySelectorAll: s => s === "input,select" ? sliders : shown,
             querySelector: s => words};
         to.forEach((value, k) => { sliders[k].value = String(value) });
         sliders[1].closest = () => box;
@@ -129,6 +129,19 @@ def test_moving_a_slider_shows_its_picture_and_its_words(slides, tmp_path):
     done = subprocess.run(command, capture_output=True, check=True, text=True)
     expected = {"visible": ["0 2"], "words": '100 rows, "0.2"'}
     assert json.loads(done.stdout) == expected | {"texts": [["100", "100"], ["0.2", "0.2"]]}
+
+
+def test_names_are_chosen_from_a_list():
+    by_name = Slides(lambda kind, n: graph(n, 0.01), {"kind": ("a", "b"), "n": (1, 2)}, title="x")
+    page = Page(by_name._repr_html_())
+    (select,), (slider,) = page.named("select"), page.named("input")
+    assert (select["aria-label"], slider["aria-label"]) == ("kind", "n")
+    assert select["onchange"] == slider["oninput"]
+    assert [o["value"] for o in page.named("option")] == ["0", "1"]
+    assert [type(each).__name__ for each in by_name.live().children[1:3]] == [
+        "Dropdown",
+        "SelectionSlider",
+    ]
 
 
 def test_live_sliders_draw_a_picture_when_it_is_wanted_and_once():
@@ -170,15 +183,15 @@ def test_a_figure_becomes_svg_whose_style_and_ids_hold_for_itself_alone():
         '<svg aria-labelledby="p-a p-b"><g id="p-a" data-id="a"/>'
         '<use href="#p-a" clip="url(#p-b)"/></svg>'
     )
-    texts = [words_of(value) for value in (2000, 0.05, 1.0, "chain", True)]
-    assert texts == ["2,000", "0.05", "1", "chain", "True"]
+    texts = [words_of(value) for value in (2000, 0.05, 1.0, "chain", "AC", True)]
+    assert texts == ["2,000", "0.05", "1", "chain", "Achievement", "True"]
 
 
 def test_pictures_and_sliders_that_cannot_be_are_refused():
     for steps, start, message in (
         ({"n": (1,)}, {}, "'n' needs two values"),
         ({"n": (1, 2, 2)}, {}, "once each"),
-        ({"n": (1, 2)}, {"m": 1}, "no slider 'm'"),
+        ({"n": (1, 2)}, {"m": 1}, "no control 'm'"),
         ({"n": (1, 2)}, {"n": 3}, "'n' that could start at 3"),
     ):
         with pytest.raises(ValueError, match=message):
@@ -206,9 +219,9 @@ def test_the_console_shows_every_push_on_one_axis():
     assert slides.steps == {"push": ["b", "a"], "coefficient": [-1.0, 2.0]}
     drawn, words = slides.draw(push="a", coefficient=2.0)
     (axes,) = drawn.axes
-    assert [label.get_text() for label in axes.get_yticklabels()] == ["SE", "PO"]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["Security", "Power"]
     assert axes.lines[0].get_xdata().tolist() == [9, 2]
-    assert words == "a, coefficient 2: SE +2.00, PO +2.00."
+    assert words == "a, coefficient 2: Security +2.00, Power +2.00."
     other, words = slides.draw(push="b", coefficient=-1.0)
     assert other.axes[0].get_xlim() == axes.get_xlim() == pytest.approx((-9.45, 9.45))
     assert "−1.00" in words
@@ -232,10 +245,11 @@ def test_the_plan_builder_shows_what_was_asked_predicted_and_achieved():
             outcomes[at] = checked.assign(achieved=[0.1, 0.75]), pd.DataFrame({"collateral": [0.1]})
     slides = plan_builder(plans, outcomes, title="x")
     drawn, words = slides.draw(value="SD", change=0.8, allowed="features")
-    assert [label.get_text() for label in drawn.axes[0].get_yticklabels()] == ["SD", "AC"]
+    shown = [label.get_text() for label in drawn.axes[0].get_yticklabels()]
+    assert shown == ["Self-Direction", "Achievement"]
     assert words == (
-        "SD +0.8 by features: 1 action (feature 3 × 0.5). Achieved +0.75; the held values change "
-        "by 0.100 on average. The plan said that it cannot: too far."
+        "Self-Direction +0.8 by features: 1 action (feature 3 × 0.5). Achieved +0.75; the held "
+        "values change by 0.100 on average. The plan said that it cannot: too far."
     )
     assert "nothing is done" in slides.draw(value="SD", change=0.4, allowed="facts")[1]
     del outcomes["SD", 0.4, "features"]

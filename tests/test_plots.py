@@ -32,7 +32,7 @@ def points(axes, label):
 
 def test_scores_have_a_violin_a_value(scores):
     (axes,) = plots.plot_scores(scores, unit="logits").axes
-    assert labels(axes.yaxis) == ["SE", "ST", "AC", "PO"]
+    assert labels(axes.yaxis) == ["Security", "Stimulation", "Achievement", "Power"]
     assert (axes.get_xlabel(), axes.get_title()) == ("logits", "60 roles")
     violin = axes.collections[2].get_paths()[0].vertices[:, 0]
     assert violin.max() == pytest.approx(scores["AC"].max())  # none beyond the scores

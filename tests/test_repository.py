@@ -169,7 +169,7 @@ def test_nothing_in_the_library_is_reached_by_tests_alone():
     ("folder", "extras"),
     [
         ("tests", ["test", "book"]),
-        ("scripts", ["test", "book", "course"]),
+        ("scripts", ["test", "book", "course", "check"]),
         ("checks", ["test", "check"]),
     ],
 )

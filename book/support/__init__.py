@@ -1,10 +1,14 @@
-"""What serves the pages alone: quoted numbers, sliders, exercises, a stand-in for a model."""
+"""What serves the pages alone: quoted numbers, sliders, exercises, a stand-in for a model.
+
+Imported in a notebook, it lets figures be shown as SVG.
+"""
 
 from importlib import import_module
 
 from book_support.aims import target_and_collateral
 from book_support.console import steering_console
 from book_support.exercises import check
+from book_support.figures import show_as_svg
 from book_support.glue import glue
 from book_support.graph_pair import plot_graph_comparison
 from book_support.plan_builder import draw_way, plan_builder
@@ -20,3 +24,6 @@ def __getattr__(name: str):
     if name in _HOMES:
         return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+show_as_svg()

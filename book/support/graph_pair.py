@@ -11,10 +11,11 @@ from valuegraph.graph import ValueGraph
 
 _DASHES = {"shared": "none", "turned": "9,3,2,3", "missing": "7,4", "extra": "2,3"}
 _EDGE = re.compile(r'<g class="edge">\s<title>(.*?)(?: \(\d+%\))?</title>.*?</g>', re.DOTALL)
-#: White behind two graphs, and pale values: there colour speaks of edges, not of groups.
-_PALE = """<rect width="100%" height="100%" fill="white"/><style>.pair > text {font: 13px Helvetica}
+#: White behind two graphs, and pale values: colour speaks of edges, not of groups. Letters can
+#: be read on a telephone, which leaves no room for the captions of the graphs.
+_PALE = """<rect width="100%" height="100%" fill="white"/><style>.pair > text {font: 18px Helvetica}
 .pair .node :not(text) {fill: #e4e4e4} .pair .node text {fill: black}
-.pair {max-width: 100%; height: auto}</style>"""
+.pair .graph > text {display: none} .pair {max-width: 100%; height: auto}</style>"""
 
 
 def plot_graph_comparison(
@@ -45,6 +46,7 @@ def plot_graph_comparison(
         return line.replace("<path ", f'<path stroke-dasharray="{_DASHES[kind]}" ')
 
     drawings = [_EDGE.sub(styled, graph.draw().svg).replace('pt"', '"', 2) for graph in graphs]
+    drawings = [svg.replace('font-size="12.00"', 'font-size="18"') for svg in drawings]
     sizes = [re.search(r'width="(\d+)" height="(\d+)"', svg).groups() for svg in drawings]
     sizes, parts = np.array(sizes, dtype=int), []
     width, height = np.maximum(sizes.max(axis=0) + (12, 30), 320)
@@ -53,11 +55,11 @@ def plot_graph_comparison(
         parts.append(f'<text x="{middle}" y="18" text-anchor="middle">{title}</text>')
         parts.append(svg.replace("<svg ", f'<svg x="{middle - sizes[k, 0] / 2}" y="24" ', 1))
     for k, (kind, text) in enumerate(zip(edges, texts, strict=True)):
-        x, y, colour = 60 + width * (k % 2), height + 18 + 20 * (k // 2), style.EDGE_COLOURS[kind]
+        x, y, colour = width * 0.6, height + 18 + 24 * k, style.EDGE_COLOURS[kind]
         line = f'stroke="{colour}" stroke-width="2" stroke-dasharray="{_DASHES[kind]}"'
         parts.append(f'<path d="M{x},{y - 4}h44" {line}/><text x="{x + 52}" y="{y}">{text} ')
         parts.append(f"({len(edges[kind])})</text>")
-    size = f'viewBox="0 0 {2 * width} {height + 50}" width="{2 * width}" height="{height + 50}"'
+    size = f'viewBox="0 0 {2 * width} {height + 102}" width="{2 * width}" height="{height + 102}"'
     label = f'role="group" aria-label="{escape(" beside ".join(names))}" class="pair"'
     head = f'<svg xmlns="http://www.w3.org/2000/svg" {size} {label}>{_PALE}'
     return Drawing(f"{head}{''.join(parts)}</svg>")

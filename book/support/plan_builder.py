@@ -7,7 +7,13 @@ import numpy as np
 import pandas as pd
 from book_support.slides import Slides, words_of
 
-from valuegraph.style import PAIR_COLOURS, ROLE_COLOURS, figure_in_style, in_circular_order
+from valuegraph.style import (
+    PAIR_COLOURS,
+    ROLE_COLOURS,
+    figure_in_style,
+    in_circular_order,
+    names_of,
+)
 
 Place = tuple[str, float, str]  # value, change, what is allowed
 
@@ -37,14 +43,15 @@ def plan_builder(
 
     def draw(value: str, change: float, allowed: str) -> tuple:
         at = (value, change, allowed)
-        with figure_in_style(figsize=(5.4, 3.4)) as (figure, axes):
+        with figure_in_style(figsize=(5.0, 3.4)) as (figure, axes):
             draw_way(axes, tables[at])
             axes.set(xlabel=unit, xlim=(-reach, reach))
-        words = f"{value} {change:+g} by {allowed}: {_words(plans[at], outcomes.get(at), value)}"
-        return figure, words.replace("-", "−")
+        said = _words(plans[at], outcomes.get(at), value)
+        words = f"{change:+g} by {allowed}: {said}".replace("-", "−")
+        return figure, f"{words_of(value)} {words}"
 
-    sliders = dict(zip(("value", "change", "allowed"), steps, strict=True))
-    return Slides(draw, sliders, title=title, start=start or {})
+    controls = dict(zip(("value", "change", "allowed"), steps, strict=True))
+    return Slides(draw, controls, title=title, start=start or {})
 
 
 def draw_way(axes, table: pd.DataFrame) -> None:
@@ -61,7 +68,7 @@ def draw_way(axes, table: pd.DataFrame) -> None:
     stroke = {"color": ink, "markersize": 18, "markeredgewidth": 2, "label": "target"}
     axes.plot(rows.loc[asked, "target"], at[asked], "|", **stroke)
     axes.axvline(0, color=ROLE_COLOURS["null"], linewidth=1)
-    axes.set_yticks(at, rows.index)
+    axes.set_yticks(at, names_of(rows.index))
     axes.set_ylim(len(rows) - 0.5, -0.5)
 
 

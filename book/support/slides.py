@@ -1,7 +1,8 @@
-"""Sliders over pictures: live in a running notebook, and from disk on a page without a kernel.
+"""Controls over pictures: live in a running notebook, and from disk on a page without a kernel.
 
-On a built page all pictures lie in it beforehand, and plain sliders of the browser show one at a
-time: without network, other files or scripts but one line in each slider.
+A number has a slider, a name a list to choose from. On a built page all pictures lie in it
+beforehand, and plain controls of the browser show one at a time: without network, other files or
+scripts but one line in each control.
 """
 
 import hashlib
@@ -15,8 +16,10 @@ from dataclasses import dataclass, field
 from html import escape
 from itertools import product
 
-from ipywidgets import HTML, SelectionSlider, VBox
+from ipywidgets import HTML, Dropdown, SelectionSlider, VBox
 from matplotlib import rc_context
+
+from valuegraph.style import names_of
 
 MOST_FRAMES = 150  # a page with more pictures would load slowly
 # A white card, also on a dark page: pictures of matplotlib are drawn for white.
@@ -24,10 +27,10 @@ _CARD = """background:#fff;color:#222;color-scheme:light;border:1px solid #ccc;b
 padding:0.8em 1em;margin:0.5em 0;font-family:Helvetica,Arial,sans-serif;font-size:0.9rem"""
 # All pictures lie in one cell of a grid, so that the card keeps its size when another one shows.
 _FRAME = "grid-area:1/1;min-width:0;text-align:center;visibility:"
-# Runs in the slider that was moved. No ids and nothing global: a page may hold any number of them.
+# Runs in the control that was moved. No ids and nothing global: a page may hold any number of them.
 _MOVED = """var b=this.closest('.vg-slides'),at=[];\
-b.querySelectorAll('input').forEach(function(i){\
-var s=JSON.parse(i.dataset.steps)[i.value];at.push(i.value);\
+b.querySelectorAll('input,select').forEach(function(i){at.push(i.value);\
+if(!i.dataset.steps)return;var s=JSON.parse(i.dataset.steps)[i.value];\
 i.setAttribute('aria-valuetext',s);i.nextElementSibling.textContent=s});\
 b.querySelectorAll('.vg-frame').forEach(function(f){\
 var on=f.dataset.at===at.join(' ');f.style.visibility=on?'visible':'hidden';\
@@ -36,11 +39,11 @@ if(on)b.querySelector('.vg-words').textContent=f.dataset.words})"""
 
 @dataclass(frozen=True, eq=False)
 class Slides:
-    """Pictures that one or more sliders lead through.
+    """Pictures that one or more controls lead through.
 
-    `draw` takes a value of each slider by name, as in ``draw(n=400, alpha=0.01)``, and returns a
+    `draw` takes a value of each control by name, as in ``draw(n=400, alpha=0.01)``, and returns a
     picture (what draws itself as SVG, or a matplotlib figure), or a pair of it and the words under
-    it, which figures need. `steps` are the values of each slider, `start` where some stand first.
+    it, which figures need. `steps` are the values of each control, `start` where some stand first.
     """
 
     draw: Callable[..., object] = field(repr=False)
@@ -52,26 +55,29 @@ class Slides:
     def __post_init__(self) -> None:
         for name, values in self.steps.items():
             if len(values) < 2 or len({words_of(value) for value in values}) < len(values):
-                raise ValueError(f"slider {name!r} needs two values or more, once each: {values}")
+                raise ValueError(f"control {name!r} needs two values or more, once each: {values}")
         for name, value in self.start.items():
             if value not in self.steps.get(name, ()):
-                raise ValueError(f"there is no slider {name!r} that could start at {value!r}")
+                raise ValueError(f"there is no control {name!r} that could start at {value!r}")
 
     @property
     def _start(self) -> tuple:
         return tuple(self.start.get(name, values[0]) for name, values in self.steps.items())
 
     def show(self) -> "Slides | VBox":
-        """Return live sliders where someone is there to move them, else the static page."""
+        """Return live controls where someone is there to move them, else the static page."""
         return self.live() if in_live_notebook() else self
 
     def live(self) -> VBox:
-        """Return sliders of ipywidgets: a picture is drawn when it is wanted, and kept."""
+        """Return controls of ipywidgets: a picture is drawn when it is wanted, and kept."""
         controls = []
         for (name, values), value in zip(self.steps.items(), self._start, strict=True):
             options = [(words_of(each), each) for each in values]
-            look = {"value": value, "description": name, "continuous_update": False}
-            controls.append(SelectionSlider(options=options, **look))
+            look = {"value": value, "description": name, "options": options}
+            if are_numbers(values):
+                controls.append(SelectionSlider(continuous_update=False, **look))
+            else:
+                controls.append(Dropdown(**look))
         picture = HTML()
 
         def redraw(_: object = None) -> None:
@@ -102,11 +108,11 @@ class Slides:
             f"{with_own_ids(svg, f'vs{key}-{number}-')}</div>\n"
             for number, (place, (svg, words)) in enumerate(zip(places, drawn, strict=True))
         )
-        sliders = "\n".join(map(_slider, self.steps, self.steps.values(), first))
+        controls = "\n".join(map(_control, self.steps, self.steps.values(), first))
         title, words = escape(self.title), escape(self._frame(self._start)[1])
         return (
             f'<div class="vg-slides" role="group" aria-label="{title}" style="{_CARD}">\n'
-            f'<p style="margin:0 0 0.4em;font-weight:bold">{title}</p>\n{sliders}\n'
+            f'<p style="margin:0 0 0.4em;font-weight:bold">{title}</p>\n{controls}\n'
             f'<div style="display:grid">\n{frames}</div>\n'
             '<p class="vg-words" role="status" style="margin:0.4em 0 0;text-align:center">'
             f"{words}</p>\n</div>"
@@ -121,17 +127,31 @@ class Slides:
         return self._drawn[at]
 
 
-def _slider(name: str, values: Sequence[object], at: int) -> str:
-    """Return one plain slider of the browser with its label."""
+def are_numbers(values: Sequence[object]) -> bool:
+    """Return whether values have an order and a distance, so that one can slide along them."""
+    return all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
+
+
+def _control(name: str, values: Sequence[object], at: int) -> str:
+    """Return one plain control of the browser with its label."""
     texts = [words_of(value) for value in values]
+    how = f'autocomplete="off" aria-label="{escape(name)}"'
+    if are_numbers(values):
+        control = (
+            f'<input type="range" min="0" max="{len(texts) - 1}" step="1" value="{at}" {how} '
+            f'data-steps="{escape(json.dumps(texts))}" aria-valuetext="{escape(texts[at])}" '
+            f'oninput="{_MOVED}" style="flex:1;max-width:22em">'
+            f'<span aria-hidden="true" style="min-width:5em">{escape(texts[at])}</span>'
+        )
+    else:
+        options = "".join(
+            f'<option value="{k}"{" selected" * (k == at)}>{escape(text)}</option>'
+            for k, text in enumerate(texts)
+        )
+        control = f'<select {how} onchange="{_MOVED}">{options}</select>'
     return (
         '<label style="display:flex;align-items:center;gap:0.6em;margin:0.2em 0">'
-        f'<span style="min-width:6em">{escape(name)}</span>'
-        f'<input type="range" min="0" max="{len(texts) - 1}" step="1" value="{at}" '
-        f'autocomplete="off" data-steps="{escape(json.dumps(texts))}" '
-        f'aria-label="{escape(name)}" aria-valuetext="{escape(texts[at])}" '
-        f'oninput="{_MOVED}" style="flex:1;max-width:22em">'
-        f'<span aria-hidden="true" style="min-width:5em">{escape(texts[at])}</span></label>'
+        f'<span style="min-width:6em">{escape(name)}</span>{control}</label>'
     )
 
 
@@ -174,7 +194,7 @@ def with_own_ids(svg: str, prefix: str) -> str:
 
 
 def words_of(value: object) -> str:
-    """Return a slider's value as text: ``2,000``, ``0.05``, or what it prints as."""
+    """Return what a control offers as text: ``2,000``, ``0.05``, the name of a value."""
     if isinstance(value, bool) or not isinstance(value, int | float):
-        return str(value)
+        return names_of([str(value)])[0]
     return f"{value:,}" if isinstance(value, int) else f"{value:g}"

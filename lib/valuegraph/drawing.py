@@ -12,7 +12,7 @@ import graphviz
 from valuegraph.inventory import SCHWARTZ_ORDER, load_inventory
 from valuegraph.style import INK, text_on, value_colour
 
-_RADIUS = 1.8  # of the circle, in inches
+_RADIUS = 1.8  # of the circle, in inches; more where names are long
 
 
 @dataclass(frozen=True)
@@ -57,16 +57,16 @@ def draw(values, edges, layout="circle", caption="", frequency=None) -> Drawing:
         raise ValueError(f"unknown layout {layout!r}; choose 'circle' or 'layers'")
     g = graphviz.Digraph(engine="neato" if layout == "circle" else "dot")
     font = {"fontname": "Helvetica", "fontsize": "12"}
-    label = f"{caption} (wider lines: in more)" if frequency else caption
+    label = textwrap.fill(f"{caption} (wider lines: in more)" if frequency else caption, 60)
+    radius = _RADIUS if max(map(len, values), default=0) < 4 else 2 * _RADIUS
     g.attr(bgcolor="transparent", outputorder="edgesfirst", label=label, fontcolor=INK, **font)
     g.attr("node", shape="circle", style="rounded,filled", penwidth="0", margin="0.08", **font)
     g.attr("edge", dir="both", arrowsize="0.8")
     titles, words = {}, []
-    known = load_inventory().values
-    labels = known["label"] + " (" + known["group"] + ")"
+    labels = {v: f"{row.label} ({row.group})" for v, row in load_inventory().values.iterrows()}
     for k, (value, (x, y)) in enumerate(circle_positions(values).items()):
         size = {"width": "0.53", "fixedsize": "true"} if len(value) < 4 else {"shape": "box"}
-        at = {"pos": f"{_RADIUS * x:.3f},{_RADIUS * y:.3f}!", "fillcolor": value_colour(value)}
+        at = {"pos": f"{radius * x:.3f},{radius * y:.3f}!", "fillcolor": value_colour(value)}
         g.node(str(k), value, fontcolor=text_on(value_colour(value)), **at, **size)
         titles[str(k)] = labels.get(value, value)
     for a, link, b in edges:

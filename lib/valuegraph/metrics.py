@@ -119,8 +119,8 @@ class GraphComparison(SimpleNamespace):
         return counts | {kind: len(getattr(self, kind)) for kind in _KINDS}
 
     def __repr__(self) -> str:
-        counts = ", ".join(f"{k} {name.replace('_', ' ')}" for name, k in self.counts.items())
-        return f"<GraphComparison: SHD {shd(self.truth, self.guess):.0f}; {counts}>"
+        counts = ",\n  ".join(f"{k} {name.replace('_', ' ')}" for name, k in self.counts.items())
+        return f"<GraphComparison: SHD {shd(self.truth, self.guess):.0f};\n  {counts}>"
 
 
 def compare_graphs(truth: ValueGraph, guess: ValueGraph) -> GraphComparison:

@@ -14,10 +14,9 @@ from valuegraph import style
 from valuegraph.effects import effect_matrix
 
 #: Colour and mark of each of several tables; filled and open ones differ in grey, too.
-_COLOURS = (*style.PAIR_COLOURS, style.GREEN, style.PINK, style.DARK)
-_SERIES = list(zip(_COLOURS, "os^Dv", strict=True))
+_SERIES = [*zip((*style.PAIR_COLOURS, style.GREEN, style.PINK, style.DARK), "os^Dv", strict=True)]
 _NULL = {"color": style.ROLE_COLOURS["null"], "linewidth": 1}
-_TRUTH = {"color": style.ROLE_COLOURS["truth"], "linewidth": 1, "markersize": 8}
+_TRUTH = {"color": style.ROLE_COLOURS["truth"], "linewidth": 1, "markersize": 8, "mfc": "none"}
 
 
 def plot_scores(scores: pd.DataFrame, *, unit: str = "score (log-odds)") -> Figure:
@@ -38,6 +37,7 @@ def plot_scores(scores: pd.DataFrame, *, unit: str = "score (log-odds)") -> Figu
         axes.axvline(0, **_NULL, zorder=0)
         sns.violinplot(scores[values], ax=axes, legend=False, **look)
         axes.set(xlabel=unit, ylabel="", title=f"{len(scores)} roles")
+        axes.set_yticks(range(len(values)), style.names_of(values))
     return figure
 
 
@@ -93,11 +93,10 @@ def draw_intervals(axes, tables, *, truth=None, xlabel: str = "") -> None:
         axes.hlines(y, low, high, color=colour, linewidth=1.4)
         axes.plot(x, y, mark, color=colour, mfc=("white", colour)[k % 2 == 0], ms=5, label=name)
     if truth is not None:
-        true = pd.Series(truth, labels)
-        axes.plot(true, range(len(labels)), "D", mfc="none", label="true", **_TRUTH)
+        axes.plot(pd.Series(truth, labels), range(len(labels)), "D", label="true", **_TRUTH)
     axes.axvline(0, **_NULL, zorder=0)
     axes.set(xlabel=xlabel, ylim=(len(labels) - 0.4, -0.6))
-    axes.set_yticks(range(len(labels)), labels)
+    axes.set_yticks(range(len(labels)), style.names_of(labels))
 
 
 def plot_intervals(tables, **options) -> Figure:
@@ -134,7 +133,8 @@ def plot_heatmap(
     if predicted is not None:
         panels["predicted"] = predicted.loc[shown.index, values]
     most = max(panel.abs().max(axis=None) for panel in panels.values()) or 1.0
-    size = (2.8 + 0.46 * len(values) * len(panels), 1.5 + 0.3 * len(shown))
+    cell, right, down = (0.46, 0.86, 0.18) if numbers else (0.3, 0.5, 0.5)  # inches; where dots are
+    size = (2.8 + cell * len(values) * len(panels), 1.5 + 0.3 * len(shown))
     options = {"ncols": len(panels), "sharey": True, "squeeze": False, "figsize": size}
     with style.figure_in_style(**options) as (figure, grid):
         for axes, (title, panel) in zip(grid[0], panels.items(), strict=True):
@@ -144,7 +144,6 @@ def plot_heatmap(
             _heat(axes, panel, most, cbar=False, annot=text if numbers else None, fmt="")
             axes.set_title(title if len(panels) > 1 else "")
         row, column = np.nonzero(((low <= 0) & (high >= 0))[values].to_numpy())
-        right, down = (0.86, 0.18) if numbers else (0.5, 0.5)
         grid[0, 0].plot(column + right, row + down, ".", color=style.DARK, markersize=3.5)
         figure.colorbar(grid[0, 0].collections[0], ax=list(grid[0]), label=unit, fraction=0.05)
         figure.supxlabel("dot: the interval holds 0" if len(row) else "", fontsize="small")

@@ -51,14 +51,18 @@ def figure_in_style(**options) -> Iterator[tuple]:
 
 def in_circular_order(values: Iterable[str]) -> list[str]:
     """Return values in Schwartz's circular order, others behind them in the order given."""
-    place = {value: k for k, value in enumerate(SCHWARTZ_ORDER)}
-    return sorted(values, key=lambda value: place.get(value, len(place)))
+    return sorted(values, key=lambda value: [*SCHWARTZ_ORDER, value].index(value))
 
 
 @cache
 def value_colour(value: str) -> str:
     """Return the colour of a value: that of its group, or ``OTHER_COLOUR``."""
     return GROUP_COLOURS.get(load_inventory().values["group"].get(value), OTHER_COLOUR)
+
+
+def names_of(values: Iterable[str]) -> list[str]:
+    """Return the names of values, for where there is room; of unknown ones, the codes."""
+    return [load_inventory().values["label"].get(value, value) for value in values]
 
 
 def text_on(background: str) -> str:
