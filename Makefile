@@ -31,7 +31,7 @@ CHECKS := .venv/.checks
 LIBRARY := $(shell find lib/valuegraph studies book/support -type f ! -path '*/__pycache__/*')
 
 .PHONY: help setup book check-book editions course grade test faults mutants lint format house notebooks \
-    emblem organisms bench audit colab colab-versions dist check clean distclean
+    emblem organisms bench bench-gpu audit colab colab-versions dist check clean distclean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -126,6 +126,10 @@ house:  ## the size of the library: code lines, files, names, import cycles
 bench: $(READY)  ## speed of asking, beside the paper's protocol, and of steering; figures go to build/
 	OMP_NUM_THREADS=$(CORES) $(BIN)/python benchmarks/elicitation.py --json build/elicitation.json
 	$(BIN)/python benchmarks/steering.py --json build/steering.json
+
+bench-gpu: $(READY)  ## the same on a GPU, with the true shapes of three models; figures go to the book
+	$(BIN)/python benchmarks/gpu.py --json book/measured/gpu.json
+	$(BIN)/python benchmarks/gpu.py --page
 
 # Known holes need the network; licences, secrets and pickles do not, once the tools are there.
 audit: $(READY)  ## known holes and licences of the pinned packages; secrets and pickles in the repository
