@@ -13,16 +13,20 @@ from __future__ import annotations
 import argparse
 import statistics
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache, partial
 from pathlib import Path
 
 import pandas as pd
 import torch
+from book_support.gpus import config_of
 from measuring import machine, matrix_product_peak, peak_memory, seconds, write_json
 from rich.console import Console
 from rich.table import Table
 from transformers import (
     AutoModelForCausalLM,
+    Gemma3TextConfig,
     GemmaConfig,
     PreTrainedConfig,
     PreTrainedTokenizerFast,
@@ -33,32 +37,33 @@ from studies.training.language import corpus
 from valuegraph.elicitation import DoubtfulAnswers
 from valuegraph.encoding import EncodedPrompts, encode_prompts
 from valuegraph.inventory import Inventory
-from valuegraph.models import Respondent
+from valuegraph.models import Respondent, _compute_logits_in_float32
 from valuegraph.prompts import PromptFormat, render_parts
 from valuegraph.reading import AnswerReader, parse_answer
 from valuegraph.roles import Role
 from valuegraph.shared_prefix import can_share
 
+#: About 80 million parameters in the proportions of Gemma-2B.
+SMALL = {
+    "hidden_size": 512,
+    "intermediate_size": 4096,
+    "num_hidden_layers": 9,
+    "num_attention_heads": 8,
+    "num_key_value_heads": 1,
+    "head_dim": 64,
+    "vocab_size": 32_768,
+}
+
 SHAPES = {
-    # About 80 million parameters in the proportions of Gemma-2B.
-    "gemma-80m": dict(
-        hidden_size=512,
-        intermediate_size=4096,
-        num_hidden_layers=9,
-        num_attention_heads=8,
-        num_key_value_heads=1,
-        head_dim=64,
-        vocab_size=32_768,
+    "gemma-80m": GemmaConfig(**SMALL),
+    # Two layers in three see the last 1024 tokens alone, which holds any prompt.
+    "gemma3-80m": Gemma3TextConfig(
+        **SMALL,
+        query_pre_attn_scalar=64,
+        layer_types=3 * ["sliding_attention", "sliding_attention", "full_attention"],
+        sliding_window=1024,
     ),
-    "gemma-2b": dict(
-        hidden_size=2048,
-        intermediate_size=16_384,
-        num_hidden_layers=18,
-        num_attention_heads=8,
-        num_key_value_heads=1,
-        head_dim=256,
-        vocab_size=256_000,
-    ),
+    "gemma-2b": config_of("gemma-2b-it"),
 }
 
 THINK = PromptFormat(think=True)
@@ -71,11 +76,6 @@ TEMPLATE = (
 )
 
 
-def random_gemma(shape: str, device: torch.device, dtype: torch.dtype) -> Respondent:
-    """Gemma's architecture with random weights."""
-    return random_respondent(shape, GemmaConfig(**SHAPES[shape]), device, dtype)
-
-
 def random_respondent(
     name: str, config: PreTrainedConfig, device: torch.device, dtype: torch.dtype
 ) -> Respondent:
@@ -86,6 +86,8 @@ def random_respondent(
     with device:
         model = AutoModelForCausalLM.from_config(config, dtype=dtype).eval()
     model.generation_config.eos_token_id = None
+    if dtype != torch.float32:  # as `load_model` does
+        _compute_logits_in_float32(model)
     return Respondent(name, model, trained_tokenizer())
 
 
@@ -135,6 +137,17 @@ def long_roles(respondent: Respondent, n: int, tokens: int) -> list[Role]:
     return roles
 
 
+@contextmanager
+def plain_head(model: torch.nn.Module) -> Iterator[None]:
+    """Let the model compute logits in its own type, as anybody else would."""
+    head = model.get_output_embeddings()
+    hooks, head._forward_hooks = head._forward_hooks, type(head._forward_hooks)()
+    try:
+        yield
+    finally:
+        head._forward_hooks = hooks
+
+
 def paper_protocol(
     respondent: Respondent, questions: list[str], role: Role, *, new_tokens: int
 ) -> list[int]:
@@ -147,9 +160,10 @@ def paper_protocol(
         batch = tokenizer(
             ["".join(p) for p in parts], add_special_tokens=False, padding=True, return_tensors="pt"
         ).to(respondent.device)
-        out = respondent.model.generate(
-            **batch, max_new_tokens=new_tokens, do_sample=False, pad_token_id=0
-        )
+        with plain_head(respondent.model):
+            out = respondent.model.generate(
+                **batch, max_new_tokens=new_tokens, do_sample=False, pad_token_id=0
+            )
         texts = tokenizer.batch_decode(out[:, batch.input_ids.shape[1] :])
         answers += [parse_answer(text).answer for text in texts]
     return answers
@@ -166,7 +180,8 @@ def plain_forward(respondent: Respondent, questions: list[str], role: Role, *, r
             ["".join(p) for p in parts], add_special_tokens=False, padding=True, return_tensors="pt"
         ).to(respondent.device)
         positions = (batch.attention_mask.cumsum(1) - 1).clamp(min=0)
-        logits = respondent.model(**batch, position_ids=positions, logits_to_keep=1).logits
+        with plain_head(respondent.model):
+            logits = respondent.model(**batch, position_ids=positions, logits_to_keep=1).logits
         log_odds += list(read(logits[:, -1])[0])
     return log_odds
 
@@ -207,8 +222,12 @@ def measure_protocols(
     repeats: int,
     ask: dict,
     peak_size: int | None = None,
+    rough: Respondent | None = None,
 ) -> dict:
-    """Time all protocols in turn; figures of each, beside the machine's own speed."""
+    """Time all protocols in turn; figures of each, beside the machine's own speed.
+
+    `rough` is the same model in another precision, asked in logit mode as well.
+    """
     inventory, new, dtype = vg.load_inventory(), new_tokens, respondent.model.dtype
     questions = list(inventory.items["text"])
     some = long_roles(respondent, roles, prefix)
@@ -239,9 +258,9 @@ def measure_protocols(
             whole + new,
         ),
         "plain forward": (
-            lambda: plain_forward(respondent, questions, some[0], rows=32),
-            n,
-            whole_prompts(n),
+            lambda: plain_forward(respondent, questions[:32], some[0], rows=32),
+            len(questions[:32]),
+            whole_prompts(len(questions[:32])),
             whole,
         ),
         "logit": (
@@ -257,19 +276,26 @@ def measure_protocols(
             cell["tokens"] / n + new,
         ),
     }
-    for run, *_ in (runs["logit"], runs["plain forward"]):
-        run()  # warm up
+    dtypes = dict.fromkeys(runs, dtype)
+    if rough is not None:
+        name = f"logit in {str(rough.model.dtype).removeprefix('torch.')}"
+        runs[name] = (lambda: vg.elicit(rough, inventory, some, **ask), *runs["logit"][1:])
+        dtypes[name] = rough.model.dtype
+    for name in runs:
+        if "logit" in name:
+            runs[name][0]()  # warm up
     times: dict[str, list[float]] = {name: [] for name in runs}
     memory: dict[str, float] = {}
-    peaks = []
+    peaks: dict[torch.dtype, float] = dict.fromkeys(dtypes.values(), 0.0)
     # Protocols take turns, so that a busy minute of the machine hits all of them.
     for _ in range(repeats):
-        peaks.append(matrix_product_peak(device, dtype, peak_size))
+        for kind in peaks:
+            peaks[kind] = max(peaks[kind], matrix_product_peak(device, kind, peak_size))
         for name, (run, answers, _, _) in runs.items():
             with peak_memory(device) as taken:
                 times[name].append(seconds(run, device) / answers)
             memory[name] = max(memory.get(name, 0.0), taken["GB"])
-    peak, paper = max(peaks), statistics.median(times["paper"])
+    paper = statistics.median(times["paper"])
     rows = []
     for name, (_, answers, work, tokens) in runs.items():
         per_answer = statistics.median(times[name])
@@ -283,7 +309,7 @@ def measure_protocols(
                 "ratio_high": ratios[-1],
                 "ratio_by_tokens": runs["paper"][3] / tokens,
                 "peak_memory_GB": memory[name],
-                "share_of_matrix_peak": work / answers / per_answer / peak,
+                "share_of_matrix_peak": work / answers / per_answer / peaks[dtypes[name]],
                 "tokens_per_answer": tokens,
             }
         )
@@ -296,7 +322,7 @@ def measure_protocols(
         "questions": n,
         "new_tokens": new,
         "tree_saves": saved_by_a_tree(encoded),
-        "matrix_peak_flop_per_s": peak,
+        "matrix_peak_flop_per_s": peaks[dtype],
         "protocols": rows,
     }
 
@@ -321,13 +347,17 @@ def main() -> None:
     parser.add_argument("--roles", type=int, default=4, help="roles asked in logit mode")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--paper-questions", type=int, default=16, help="a multiple of 8")
+    parser.add_argument("--no-growth", action="store_true", help="only compare the protocols")
     parser.add_argument("--batch-tokens", type=int, default=None)
     parser.add_argument("--json", type=Path, default=None)
     args = parser.parse_args()
     device = torch.device(args.device)
     warnings.simplefilter("ignore", DoubtfulAnswers)  # random weights know no yes
     dtype = getattr(torch, args.dtype or ("float32" if device.type == "cpu" else "bfloat16"))
-    respondent, ask = random_gemma(args.shape, device, dtype), {"batch_tokens": args.batch_tokens}
+    config, ask = SHAPES[args.shape], {"batch_tokens": args.batch_tokens}
+    respondent, rough = random_respondent(args.shape, config, device, dtype), None
+    if device.type == "cpu" and dtype == torch.float32:
+        rough = random_respondent(args.shape, config, device, torch.bfloat16)
     figures = measure_protocols(
         respondent,
         device,
@@ -337,9 +367,10 @@ def main() -> None:
         paper_questions=args.paper_questions,
         repeats=args.repeats,
         ask=ask,
+        rough=rough,
     )
     roles = long_roles(respondent, 8, args.prefix)
-    figures["growth"] = measure_growth(respondent, roles, device, **ask)
+    figures["growth"] = [] if args.no_growth else measure_growth(respondent, roles, device, **ask)
     print_tables(figures)
     write_json({"machine": machine(device), **figures}, args.json)
 

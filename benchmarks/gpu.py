@@ -4,22 +4,21 @@ Weights are random, so that no licence is needed; shapes and sizes of vocabulari
 published configurations. On a GPU::
 
     python benchmarks/gpu.py --json book/measured/gpu.json
-    python benchmarks/gpu.py --page                     # only writes book/measured/speed.md
+    python benchmarks/speed_page.py
 
 For each model and in one process: answers in a second in both modes beside the protocol of Kang et
 al. (2025), the share of the speed of a bfloat16 matrix product on the same GPU, memory, the cost of
 roles, items and pushes, and the paper's whole grid for Gemma, extrapolated from a few roles under
 all its interventions and questions. Beside each figure stands its goal.
 
-On a CPU the shapes are reduced: that shows that it runs, and says nothing of a GPU. The page then
-says *not measured*.
+On a CPU the shapes are reduced: that shows that it runs, and says nothing of a GPU. Without the
+file of a GPU the page says *not measured*.
 """
 
 from __future__ import annotations
 
 import argparse
 import gc
-import json
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -41,9 +40,6 @@ from transformers import Gemma3TextConfig, PreTrainedConfig
 import valuegraph as vg
 from valuegraph.elicitation import DoubtfulAnswers
 from valuegraph.models import Respondent
-
-ROOT = Path(__file__).resolve().parents[1]
-MEASURED, PAGE = (ROOT / "book" / "measured" / name for name in ("gpu.json", "speed.md"))
 
 #: Of the text model in google/gemma-3-4b-it (config.json, with the defaults of transformers where
 #: it is silent). Sizes of the other two, from their own files, stand in `book_support.gpus`.
@@ -117,32 +113,6 @@ def measure_model(name: str, device: torch.device, dtype: torch.dtype, *, reduce
     return figures
 
 
-def page_lines(figures: dict | None) -> list[str]:
-    """A Markdown table of what was measured on a GPU, goal by goal; none without true shapes."""
-    measured = figures is not None and not figures["reduced"]
-    models = {m["model"]: m for m in figures["models"]} if measured else {}
-    lines = [
-        "| model | reading, against the paper's protocol | share of the matrix peak | "
-        "writing, against the paper's protocol | the paper's grid for Gemma |",
-        "|---|---|---|---|---|",
-        f"| *goal* | {GOALS['ratio']}x | {GOALS['share_of_matrix_peak']:.0%} | "
-        f"| {GOALS['grid_minutes']} minutes |",
-    ]
-    for name in LAYERS:
-        cells = ["not measured"] * 4
-        if name in models:
-            by_name = {row["protocol"]: row for row in models[name]["protocols"]}
-            logit = by_name["logit"]
-            cells = [f"{logit['ratio']:.0f}x", f"{logit['share_of_matrix_peak']:.0%}"]
-            cells += [f"{by_name['generate']['ratio']:.0f}x"]
-            cells += [f"{models[name]['grid']['grid_minutes']:.0f} minutes"]
-        lines.append(f"| `{name}` | {' | '.join(cells)} |")
-    if measured:
-        versions = figures["machine"]
-        lines += ["", f"On one {versions['device']}, torch {versions['torch']}."]
-    return lines
-
-
 def print_goals(figures: dict, *, reduced: bool) -> None:
     """Print each figure beside its goal."""
     logit = next(row for row in figures["protocols"] if row["protocol"] == "logit")
@@ -156,12 +126,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--models", nargs="*", choices=LAYERS, default=list(LAYERS))
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--json", type=Path, default=None)
-    parser.add_argument("--page", action="store_true", help=f"write {PAGE.name} from the JSON file")
     args = parser.parse_args(argv)
-    if args.page:
-        known = json.loads(MEASURED.read_text(encoding="utf-8")) if MEASURED.exists() else None
-        PAGE.write_text("\n".join(page_lines(known)) + "\n", encoding="utf-8")
-        return
     device = torch.device(args.device)
     warnings.simplefilter("ignore", DoubtfulAnswers)  # random weights know no yes
     reduced = device.type == "cpu"

@@ -6,6 +6,7 @@ import gpu
 import pytest
 import torch
 from elicitation import saved_by_a_tree
+from speed_page import PAGE, gpu_lines, page
 from transformers import AutoModelForCausalLM
 
 from valuegraph.encoding import EncodedPrompts
@@ -24,7 +25,7 @@ def test_on_a_cpu_the_benchmark_of_gpus_runs_at_reduced_shapes(tmp_path, capsys)
     assert {row["grows"] for row in one["growth"]} == {"roles", "items", "interventions"}
     assert one["grid"]["grid_minutes"] == one["grid"]["seconds"] * 101 / 60
     assert "ratio" in (said := capsys.readouterr().out) and "goal 300 (reduced" in said
-    assert gpu.page_lines(figures) == gpu.page_lines(None)  # says nothing of a GPU
+    assert gpu_lines(figures) == gpu_lines(None)  # says nothing of a GPU
 
 
 @pytest.mark.parametrize(
@@ -40,23 +41,21 @@ def test_shapes_are_true_and_reduced_ones_of_the_same_kind(name, billions):
 
 
 def test_the_page_shows_what_was_measured_and_says_where_nothing_was():
-    assert gpu.PAGE.read_text().splitlines() == gpu.page_lines(
-        json.loads(gpu.MEASURED.read_text()) if gpu.MEASURED.exists() else None
-    ), "run python benchmarks/gpu.py --page"
+    assert PAGE.read_text() == page(), "run python benchmarks/speed_page.py"
     logit = {"protocol": "logit", "ratio": 123.4, "share_of_matrix_peak": 0.31}
     one = {"model": "gemma-2b-it", "protocols": [logit, {"protocol": "generate", "ratio": 7.0}]}
-    machine = {"device": "a GPU", "torch": "2.0"}
+    machine = {"device": "H100", "torch": "2.0"}
     measured = {
         "reduced": False,
         "machine": machine,
         "models": [one | {"grid": {"grid_minutes": 8}}],
     }
-    lines = gpu.page_lines(measured)
-    assert "| `gemma-2b-it` | 123x | 31% | 7x | 8 minutes |" in lines
+    lines = gpu_lines(measured)
+    assert "| `gemma-2b-it` | 123 | 31% | 7 | 8 minutes |" in lines
     assert (
         "| `llama-3-8b-it` | not measured | not measured | not measured | not measured |" in lines
     )
-    assert lines[-1] == "On one a GPU, torch 2.0."
+    assert lines[-1] == "\nOn one H100, torch 2.0."
 
 
 def test_what_a_tree_of_prompts_would_spare():
