@@ -30,8 +30,8 @@ READY := .venv/.installed
 CHECKS := .venv/.checks
 LIBRARY := $(shell find lib/valuegraph studies book/support -type f ! -path '*/__pycache__/*')
 
-.PHONY: help setup book check-book pdf editions course grade test oldest faults mutants lint format house \
-    notebooks emblem organisms bench audit colab colab-versions dist check clean distclean
+.PHONY: help setup book check-book pdf editions course grade test oldest foreign faults mutants lint format \
+    house notebooks emblem organisms bench bench-gpu audit colab colab-versions dist check clean distclean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -137,9 +137,14 @@ organisms: $(READY)  ## train the shipped organisms afresh (it resumes), measure
 house:  ## the size of the library: code lines, files, names, import cycles
 	@$(BIN)/python scripts/measure_house.py
 
-bench: $(READY)  ## speed of asking, beside the paper's protocol, and of steering; figures go to build/
-	OMP_NUM_THREADS=$(CORES) $(BIN)/python benchmarks/elicitation.py --json build/elicitation.json
+bench: $(READY)  ## speed of asking, beside the paper's protocol (for the book), and of steering
+	OMP_NUM_THREADS=$(CORES) $(BIN)/python benchmarks/elicitation.py --json book/measured/cpu.json
+	$(BIN)/python benchmarks/speed_page.py
 	$(BIN)/python benchmarks/steering.py --json build/steering.json
+
+bench-gpu: $(READY)  ## the same on a GPU, with the true shapes of three models; figures go to the book
+	$(BIN)/python benchmarks/gpu.py --json book/measured/gpu.json
+	$(BIN)/python benchmarks/speed_page.py
 
 # Known holes need the network; licences, secrets and pickles do not, once the tools are there.
 audit: $(READY)  ## known holes and licences of the pinned packages; secrets and pickles in the repository

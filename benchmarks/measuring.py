@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 
 import psutil
@@ -46,19 +47,25 @@ def peak_memory(device: torch.device) -> Iterator[dict[str, float]]:
 
 
 def seconds(run: Callable[[], object], device: torch.device) -> float:
-    """Time one run, to the end of what it put on the device."""
+    """Time one run, to the end of what it put on the device.
+
+    In a single thread on a CPU these are seconds of the processor, which other programs on the
+    machine do not lengthen.
+    """
+    alone = device.type == "cpu" and torch.get_num_threads() == 1
+    clock = time.process_time if alone else time.perf_counter
     if device.type == "cuda":
         torch.cuda.synchronize(device)
-    start = time.perf_counter()
+    start = clock()
     run()
     if device.type == "cuda":
         torch.cuda.synchronize(device)
-    return time.perf_counter() - start
+    return clock() - start
 
 
-def matrix_product_peak(device: torch.device, dtype: torch.dtype) -> float:
+def matrix_product_peak(device: torch.device, dtype: torch.dtype, size: int | None = None) -> float:
     """FLOP/s of a large matrix product here, the best of several."""
-    n = 2048 if device.type == "cpu" else 8192
+    n = size or (2048 if device.type == "cpu" else 8192)
     a, b = (torch.randn(n, n, device=device).to(dtype) for _ in range(2))
     a @ b
     return 2 * n**3 / min(seconds(lambda: a @ b, device) for _ in range(5))
@@ -69,12 +76,16 @@ def machine(device: torch.device) -> dict[str, object]:
     facts = {
         "python": platform.python_version(),
         "torch": torch.__version__,
+        "transformers": version("transformers"),
+        "valuegraph": version("valuegraph"),
         "cores": psutil.cpu_count(),
         "threads": torch.get_num_threads(),
         "device": device.type,
     }
     if device.type == "cuda":
         facts["device"] = torch.cuda.get_device_name(device)
+        facts["memory_GB"] = torch.cuda.get_device_properties(device).total_memory / 1e9
+        facts["cuda"] = torch.version.cuda
     return facts
 
 

@@ -10,6 +10,7 @@ STUDIES = {
     "side_effects": "whether the discovered graph predicts the side effects of steering",
     "plans": "whether plans achieve what they promise, beside the best single feature and prompt",
     "plans_prior": "where a graph as prior knowledge helps plans",
+    "twins": "whether features of organisms come back from another seed, and do the same",
 }
 CALIBRATION = {
     "models": "firm edges and arrows of random models, and how many of them are true",
@@ -48,6 +49,10 @@ def load_study(name: str) -> pd.DataFrame:
         action's main effect), ``n_roles`` measured and ``prior``: over simulated ``targets`` the
         median number of ``usable`` actions, the share of ``feasible`` plans, and medians of miss
         and of collateral at equal target.
+
+        ``"twins"``: one row for each ``organism`` and ``feature``: its ``twin``, ``cosine`` and
+        ``correlation``, the ``rate`` at which it fires, the root mean square of its effects
+        (``size``), their cosine with the twin's (``same``), and what the twin ``missed`` of them.
     """
     return pd.read_csv(_file(STUDIES, f"{name}.csv"))
 

@@ -165,13 +165,22 @@ def llama(inventory, bank):
     return random_respondent("llama", LlamaConfig, tokenizer, num_key_value_heads=2)
 
 
-#: Other architectures; windows of 32 tokens are shorter than any prompt.
+#: Other architectures; windows of 32 tokens are shorter than any prompt, those of 512 longer.
 RELATIVES = {
     "qwen2": ("Qwen2Config", {}),
     "qwen3": ("Qwen3Config", {"head_dim": 8}),
     "mistral": ("MistralConfig", {"sliding_window": None}),
     "mistral-sliding": ("MistralConfig", {"sliding_window": 32}),
     "gemma2": ("Gemma2Config", {"sliding_window": 32, "head_dim": 8, "query_pre_attn_scalar": 8}),
+    "gemma3": (
+        "Gemma3TextConfig",
+        {
+            "sliding_window": 512,
+            "layer_types": ["sliding_attention", "full_attention", "sliding_attention"],
+            "head_dim": 8,
+            "query_pre_attn_scalar": 8,
+        },
+    ),
 }
 
 

@@ -26,7 +26,7 @@ ROLES = [
     Role("guard", "Your home and car are both uninsured. You sleep with every door wide open."),
 ]
 FIGURES = ["log_odds", "mass"]
-SHARING, NOT_SHARING = ["qwen2", "qwen3", "mistral"], ["mistral-sliding", "gemma2"]
+SHARING, NOT_SHARING = ["qwen2", "qwen3", "mistral", "gemma3"], ["mistral-sliding", "gemma2"]
 
 
 def shift(respondent, name, layer, *, size=1.0, seed=0, where="site-end") -> Shift:
@@ -75,7 +75,7 @@ def test_asking_together_is_asking_each_question_alone(ask_alone, respondent, fe
 
 @pytest.mark.parametrize("name", SHARING + NOT_SHARING)
 def test_so_it_is_for_other_architectures(ask_alone, relative, few_items, name):
-    assert can_share(relative(name).model) == (name in SHARING)
+    assert can_share(relative(name).model, 512) == (name in SHARING)
     assert_asked_as_alone(ask_alone, relative(name), few_items)
 
 

@@ -225,13 +225,13 @@ def test_where_nothing_is_spared_nothing_is_split(monkeypatch, request, relative
 
 
 @pytest.mark.parametrize("mode", ["logit", "generate"])
-@pytest.mark.parametrize("name", ["organism", "gemma", "qwen3"])
+@pytest.mark.parametrize("name", ["organism", "gemma", "qwen3", "gemma3"])
 def test_sharing_a_prefix_changes_no_answer(monkeypatch, request, relative, few_items, name, mode):
     respondent = known(request, relative, name)
     pushes = [None, *at_all_places(respondent, 1), OPEN]
     settings = {"mode": mode, "max_new_tokens": 6, "interventions": pushes}
     shared = elicit(respondent, few_items, ROLES, **settings)
-    monkeypatch.setattr(forward, "can_share", lambda model: False)
+    monkeypatch.setattr(forward, "can_share", lambda model, tokens: False)
     monkeypatch.setattr(forward, "run_prefixes", None)  # not to be called
     assert_equal(shared, elicit(respondent, few_items, ROLES, **settings))
 

@@ -14,7 +14,7 @@ SUFFIXES = [[61, 62, 63, 64], [71, 72], [81], [91, 92, 93]]
 TEXTS = [prefix + suffix for prefix in PREFIXES for suffix in SUFFIXES]
 
 
-@pytest.fixture(params=["organism", "llama", "gemma", "qwen2", "qwen3", "mistral"])
+@pytest.fixture(params=["organism", "llama", "gemma", "qwen2", "qwen3", "mistral", "gemma3"])
 def model(request, relative):
     """Each architecture that shares."""
     known = request.param in ("organism", "llama", "gemma")
@@ -47,7 +47,7 @@ SELECTIONS = {
 
 @pytest.mark.parametrize("chosen", SELECTIONS.values(), ids=SELECTIONS)
 def test_rows_are_read_as_alone_and_any_of_them_may_go_on(model, chosen):
-    assert can_share(model)
+    assert can_share(model, 100)
     prefix, texts = prefixes(model), TEXTS
     kept = [k.clone() for k in prefix.keys]
     rows = rows_behind(model, prefix)
@@ -107,6 +107,11 @@ def test_the_configuration_decides(monkeypatch, llama, change, shares):
     for name, value in change.items():
         monkeypatch.setattr(llama.model.config, name, value, raising=False)
     assert can_share(llama.model) == shares
+
+
+@pytest.mark.parametrize(("tokens", "shares"), [(512, True), (513, False), (torch.inf, False)])
+def test_a_window_is_as_good_as_none_while_it_holds_all_tokens(relative, tokens, shares):
+    assert can_share(relative("gemma3").model, tokens) == shares
 
 
 def test_a_model_shares_as_long_as_the_context_lasts(llama):

@@ -282,7 +282,8 @@ def ask(respondent, prompts, cells, read, *, writes=False, batch_tokens=None, pr
     answers = np.zeros((len(cells), len(prompts.suffixes)), ANSWER)
     model, own = respondent.model, sum(map(len, prompts.suffixes))
     longest, groups = max(map(len, prompts.prefixes)), [(None, list(range(len(cells))))]
-    share = can_share(model) and not prompts.whole
+    most = math.inf if writes else longest + max(map(len, prompts.suffixes))
+    share = can_share(model, most) and not prompts.whole
     if share and not writes:
         groups = shared_layers(cells, respondent.n_layers)
     per_cell = max(own, longest) if share else own + longest * len(prompts.suffixes)

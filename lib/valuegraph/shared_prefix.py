@@ -20,9 +20,10 @@ from transformers import AttentionInterface
 
 from valuegraph.encoding import Padded
 
-#: Architectures whose attention is a plain softmax over all earlier tokens, and is tested to be so.
-#: Others (sliding windows, capped or sunk attention, ...) are asked whole prompts.
-PLAIN_ATTENTION = ("gemma", "llama", "mistral", "qwen2", "qwen3")
+#: Architectures whose attention is a plain softmax over all earlier tokens, and is tested to be so;
+#: where it slides, as long as all are in the window. Others (capped or sunk attention, ...) are
+#: asked whole prompts.
+PLAIN_ATTENTION = ("gemma", "gemma3_text", "llama", "mistral", "qwen2", "qwen3")
 
 _NAME = "valuegraph_shared_prefix"
 
@@ -60,19 +61,18 @@ class SharedPrefix:
         rows = torch.arange(len(prefix_of_row), device=used.device)
         width, starts = int(counts.max()), counts.cumsum(0) - counts
         places = rank * width + rows - starts[rank]
-        slots = torch.zeros(len(used) * width, dtype=torch.long, device=used.device)
-        slots[places] = rows
+        slots = torch.zeros(len(used), width, dtype=torch.long, device=used.device)
+        slots.view(-1)[places] = rows
         keys, values = ([x[used] for x in kept] for kept in (self.keys, self.values))
-        slots = slots.view(len(used), width)
         return SharedPrefix(keys, values, self.mask[used], self.padding, slots, places)
 
 
-def can_share(model) -> bool:
-    """Tell whether the questions to this model may share a prefix."""
+def can_share(model, tokens: float = torch.inf) -> bool:
+    """Tell whether questions may share a prefix, where no text has more than so many tokens."""
     config = model.config.get_text_config()
-    special = ("sliding_window", "use_bidirectional_attention")
-    plain = config.model_type in PLAIN_ATTENTION
-    return plain and not any(getattr(config, name, None) for name in special)
+    window = getattr(config, "sliding_window", None) or torch.inf
+    causal = not getattr(config, "use_bidirectional_attention", None)
+    return config.model_type in PLAIN_ATTENTION and causal and tokens <= window
 
 
 @torch.inference_mode()

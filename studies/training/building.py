@@ -35,7 +35,7 @@ def build_organism(
 
     The folder gets model and tokenizer in Hugging Face format, ``structure.json``,
     ``training.json`` (recipes, answers, versions) and, for an interchange-trained organism, its
-    autoencoder. `report` gets the number of steps and the running figures.
+    autoencoder with a twin from another seed. `report` gets the steps and the running figures.
     """
     sae_recipe = sae_recipe or SAERecipe()
     organism = Organism(structure, **ANSWERS, site_layer=recipe.site_layer)
@@ -63,10 +63,13 @@ def build_organism(
         options = {"n": sae_recipe.roles, "seed": 10_000 + recipe.seed}
         lives = [sample_roles(bank, p_fact=share, **options) for share in sae_recipe.fact_shares]
         at_site = np.concatenate([states(respondent, roles, layer=layer) for roles in lives])
-        sae = train_sae(at_site, sae_recipe, layer, seed=recipe.seed)
-        # Renamed when complete, so that an interruption never leaves half an autoencoder.
-        sae.save_model(str(out / "sae.partial"))
-        (out / "sae.partial").rename(out / "sae")
+        # Its twin tells what hangs on the seed. Each is renamed when complete, so that an
+        # interruption never leaves half an autoencoder.
+        for name, seed in (("sae_seed_1", recipe.seed + 1), ("sae", recipe.seed)):
+            if not (out / name).is_dir():
+                sae = train_sae(at_site, sae_recipe, layer, seed=seed)
+                sae.save_model(str(out / f"{name}.partial"))
+                (out / f"{name}.partial").rename(out / name)
 
 
 def train_sae(states: np.ndarray, recipe: SAERecipe, layer: int, *, seed: int):

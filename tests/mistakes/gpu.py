@@ -33,7 +33,35 @@ def binary_units(linear, other, bits):
     return (linear * bits / 8 + scales + 2 * other) / 2**30
 
 
+def products(rows, others):
+    return (rows @ others.T).argmax(axis=1), (rows @ others.T).max(axis=1)
+
+
+def _cosines(rows, others):
+    rows, others = (x / (x**2).sum(axis=1, keepdims=True) ** 0.5 for x in (rows, others))
+    return rows @ others.T
+
+
+def of_the_others(rows, others):
+    cosines = _cosines(rows, others)
+    return cosines.argmax(axis=0), cosines.max(axis=0)
+
+
+def either_way(rows, others):
+    cosines = abs(_cosines(rows, others))
+    return cosines.argmax(axis=1), cosines.max(axis=1)
+
+
+def all_cosines(rows, others):
+    return _cosines(rows, others), _cosines(rows, others)
+
+
+def mean_cosines(rows, others):
+    return _cosines(rows, others).argmax(axis=1), _cosines(rows, others).mean(axis=1)
+
+
 MISTAKES = {
     "budget": [pushes_without_a_base, seconds, cells_as_answers],
     "memory": [bits_as_bytes, everything_quantised, without_scales, binary_units],
+    "twins": [products, of_the_others, either_way, all_cosines, mean_cosines],
 }

@@ -52,3 +52,35 @@ def memory(answer) -> str | None:
         "the same in 16 bits": (7e9, 1e9, 16),
     }
     return differs(answer, _weights, cases)
+
+
+def _twins(rows, others):
+    rows, others = (x / np.linalg.norm(x, axis=1, keepdims=True) for x in (rows, others))
+    cosines = rows @ others.T
+    return cosines.argmax(axis=1), cosines.max(axis=1)
+
+
+def twins(answer) -> str | None:
+    """`answer(rows, others)`: number of the most similar of the others, and its cosine."""
+    rows = np.array([[2.0, 0.0, 0.0], [0.0, 1.0, 1.0]])
+    others = np.array([[6.0, 6.0, 0.0], [0.0, -1.0, -1.0], [0.5, 0.1, 0.0], [0.0, 0.2, 0.1]])
+    said = "two features of length 2 and 1.4, and four others, some long and one turned round: "
+    given, (which, cosine) = answer(rows, others), _twins(rows, others)
+    if len(given) != 2 or np.shape(given[0]) != np.shape(given[1]):
+        return said + "two arrays of one length are asked for, numbers and cosines"
+    if np.shape(given[0]) == (4,):
+        return said + "a twin is asked for of each of the two, not of each of the four"
+    if np.shape(given[0]) != (2,):
+        return f"{said}one number a feature is asked for; got the shape {np.shape(given[0])}"
+    if np.max(given[1]) > 1 + 1e-9:
+        return said + "no cosine is larger than 1; the length of a row must not count"
+    if given[0][1] == 1:
+        return said + "what points the other way does the opposite, and is no twin"
+    if np.array_equal(given[0], which) and not np.allclose(given[1], cosine):
+        return said + "the twins are right, but their cosines are not"
+    rng = np.random.default_rng(0)
+    cases = {
+        "the same two features and four others": (rows, others),
+        "five features and seven others at random": tuple(rng.normal(size=(n, 4)) for n in (5, 7)),
+    }
+    return differs(answer, _twins, cases)
