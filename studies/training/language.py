@@ -1,13 +1,13 @@
 """The small language of the organisms: the words of the library's tables and prompts, no others."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
-from valuegraph.inventory import Inventory
+from valuegraph.inventory import Inventory, load_inventory
 from valuegraph.prompts import ANSWER_PREFIX, WORDINGS, PromptFormat
-from valuegraph.roles import RoleBank
+from valuegraph.roles import RoleBank, load_role_bank
 
 SPECIAL_TOKENS = ("<pad>", "<unk>", "<bos>", "<end>", "<|system|>", "<|user|>", "<|assistant|>")
 
@@ -22,6 +22,15 @@ THOUGHTS = {
     True: "Thought: I do care about {phrase}.",
     False: "Thought: I do not care about {phrase}.",
 }
+
+
+def materials(values: Sequence[str]) -> tuple[Inventory, RoleBank]:
+    """Return questions and sentences about some of the ten values, and about nothing."""
+    inventory, bank = load_inventory(), load_role_bank()
+    items = inventory.items[inventory.items["value"].isin(values)]
+    facts = bank.facts[bank.facts["value"].isin([*values, ""])]
+    described = inventory.values.reindex(list(values))
+    return Inventory(inventory.name, items, described), RoleBank(facts, bank.stances)
 
 
 def corpus(inventory: Inventory, bank: RoleBank) -> Iterable[str]:
