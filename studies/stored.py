@@ -10,6 +10,7 @@ STUDIES = {
     "side_effects": "whether the discovered graph predicts the side effects of steering",
     "plans": "whether plans achieve what they promise, beside the best single feature and prompt",
     "plans_prior": "where a graph as prior knowledge helps plans",
+    "workshop": "random structures of five values: training, and what is found of them",
 }
 CALIBRATION = {
     "models": "firm edges and arrows of random models, and how many of them are true",
@@ -48,6 +49,8 @@ def load_study(name: str) -> pd.DataFrame:
         action's main effect), ``n_roles`` measured and ``prior``: over simulated ``targets`` the
         median number of ``usable`` actions, the share of ``feasible`` plans, and medians of miss
         and of collateral at equal target.
+
+        ``"workshop"``: one row for each random structure, as `benchmarks/workshop.py` says.
     """
     return pd.read_csv(_file(STUDIES, f"{name}.csv"))
 

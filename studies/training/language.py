@@ -1,6 +1,7 @@
 """The small language of the organisms: the words of the library's tables and prompts, no others."""
 
 from collections.abc import Iterable, Sequence
+from itertools import product
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
@@ -40,11 +41,9 @@ def corpus(inventory: Inventory, bank: RoleBank) -> Iterable[str]:
     yield from bank.facts["text"]
     for template in (*bank.stances["template"], *THOUGHTS.values()):
         yield from (template.format(phrase=phrase) for phrase in phrases)
-    for wording in WORDINGS:
-        for yes_first in (True, False):
-            yield PromptFormat(wording, yes_first, think=True).instruction
-    yield f"{ANSWER_PREFIX} yes"
-    yield f"{ANSWER_PREFIX} no"
+    for wording, yes_first in product(WORDINGS, (True, False)):
+        yield PromptFormat(wording, yes_first, think=True).instruction
+    yield from (f"{ANSWER_PREFIX} yes", f"{ANSWER_PREFIX} no")
 
 
 def build_tokenizer(inventory: Inventory, bank: RoleBank) -> PreTrainedTokenizerFast:
