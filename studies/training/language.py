@@ -8,7 +8,7 @@ from transformers import PreTrainedTokenizerFast
 
 from valuegraph.inventory import Inventory, load_inventory
 from valuegraph.prompts import ANSWER_PREFIX, WORDINGS, PromptFormat
-from valuegraph.roles import RoleBank, load_role_bank
+from valuegraph.roles import RoleBank, known, load_role_bank
 
 SPECIAL_TOKENS = ("<pad>", "<unk>", "<bos>", "<end>", "<|system|>", "<|user|>", "<|assistant|>")
 
@@ -30,7 +30,7 @@ def materials(values: Sequence[str]) -> tuple[Inventory, RoleBank]:
     inventory, bank = load_inventory(), load_role_bank()
     items = inventory.items[inventory.items["value"].isin(values)]
     facts = bank.facts[bank.facts["value"].isin([*values, ""])]
-    described = inventory.values.reindex(list(values))
+    described = inventory.values.loc[[known(value, inventory.codes) for value in values]]
     return Inventory(inventory.name, items, described), RoleBank(facts, bank.stances)
 
 
