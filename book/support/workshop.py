@@ -15,9 +15,11 @@ import numpy as np
 import typer
 
 from studies.training.checks import check_scores, check_site
-from valuegraph.inventory import SCHWARTZ_ORDER
+from studies.training.language import materials
+from valuegraph.inventory import SCHWARTZ_ORDER, Inventory
 from valuegraph.models import load_model
 from valuegraph.organisms import StructuralModel, examine
+from valuegraph.roles import RoleBank
 
 #: What a card must say: lowest correlation of scores with planted values, lowest cosine of what a
 #: push inside does with what it should do.
@@ -86,9 +88,9 @@ def seal(folder: str | Path, envelope: str | Path) -> str:
     return digest
 
 
-def sealed_values(folder: str | Path) -> list[str]:
-    """Tell which values a sealed organism has."""
-    return json.loads((Path(folder) / SEAL).read_text(encoding="utf-8"))["values"]
+def sealed_materials(folder: str | Path) -> tuple[Inventory, RoleBank]:
+    """Return the questions and sentences that a sealed organism knows."""
+    return materials(json.loads((Path(folder) / SEAL).read_text(encoding="utf-8"))["values"])
 
 
 def open_envelope(envelope: str | Path, folder: str | Path) -> StructuralModel:
