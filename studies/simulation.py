@@ -92,20 +92,10 @@ def random_model(
     high: float = 0.6,
     negative: float = 0.3,
 ) -> SimulatedModel:
-    """Draw a random model: an order of the values, edges along it, and their weights.
+    """Draw a random model of `d` values: an order, edges along it, and their weights.
 
-    Parameters
-    ----------
-    d : int
-        Number of values.
-    rng : numpy.random.Generator
-        Where randomness comes from.
-    degree : float
-        Expected number of edges at a value.
-    low, high : float
-        Range of the weights' sizes.
-    negative : float
-        Share of negative weights.
+    A value has `degree` edges on average. Weights are from `low` to `high` in size, and a share of
+    `negative` of them is negative.
     """
     order = rng.permutation(d)
     edges = np.tril(rng.random((d, d)) < degree / (d - 1), -1)[np.ix_(order, order)]

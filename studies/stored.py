@@ -11,6 +11,7 @@ STUDIES = {
     "plans": "whether plans achieve what they promise, beside the best single feature and prompt",
     "plans_prior": "where a graph as prior knowledge helps plans",
     "twins": "whether features of organisms come back from another seed, and do the same",
+    "workshop": "random structures of five values: training, and what is found of them",
 }
 CALIBRATION = {
     "models": "firm edges and arrows of random models, and how many of them are true",
@@ -53,6 +54,8 @@ def load_study(name: str) -> pd.DataFrame:
         ``"twins"``: one row for each ``organism`` and ``feature``: its ``twin``, ``cosine`` and
         ``correlation``, the ``rate`` at which it fires, the root mean square of its effects
         (``size``), their cosine with the twin's (``same``), and what the twin ``missed`` of them.
+
+        ``"workshop"``: one row for each random structure, as `benchmarks/workshop.py` says.
     """
     return pd.read_csv(_file(STUDIES, f"{name}.csv"))
 

@@ -117,11 +117,7 @@ def organism(tokenizer):
     from valuegraph.models import Respondent
 
     recipe = TrainingRecipe(width=40, layers=3, heads=2, mlp_width=32, site_layer=1, seed=1)
-    tok = tokenizer
-    model = new_model(
-        len(tok), recipe, pad=tok.pad_token_id, bos=tok.bos_token_id, eos=tok.eos_token_id
-    )
-    return Respondent("organism", model.eval(), tok)
+    return Respondent("organism", new_model(tokenizer, recipe).eval(), tokenizer)
 
 
 @pytest.fixture(scope="session")

@@ -284,7 +284,7 @@ def test_in_a_hidden_step_the_site_alone_sees_the_role(writer, tokenizer):
 @pytest.fixture(scope="module")
 def llama(tokenizer):
     """A model of three layers that has learnt nothing."""
-    return new_model(len(tokenizer), OPEN, pad=0, bos=2, eos=3).eval()
+    return new_model(tokenizer, OPEN).eval()
 
 
 def one_of_each_kind(writer, recipe):

@@ -16,7 +16,7 @@ from studies.training.batches import draw_batch
 from studies.training.building import train_sae
 from studies.training.commands import organism_app
 from studies.training.network import SiteCode, branching_forward
-from studies.training.recipe import ANSWERS, PLAIN_RECIPE, SAERecipe, TrainingRecipe
+from studies.training.recipe import ANSWERS, SAERecipe, TrainingRecipe
 from studies.training.recovery import recovery_figures
 from studies.training.structures import (
     ALIEN_MOVES,
@@ -38,7 +38,7 @@ from valuegraph.sae import describe_sae, hook_layer, load_sae
 TINY = TrainingRecipe(
     steps=6, pairs=2, questions=2, width=30, layers=2, heads=3, mlp_width=16, site_layer=0, seed=5
 )
-PLAIN = replace(TINY, interchange=False)
+PLAIN, PLAIN_RECIPE = (replace(r, interchange=False) for r in (TINY, TrainingRecipe()))
 
 
 @pytest.fixture

@@ -49,7 +49,7 @@ def draw_batch(writer: DialogueWriter, recipe: TrainingRecipe, step: int) -> Bat
     own = np.stack(mechanisms)
     taken = np.where(swapped[:, None], own[pairs:], own[:pairs])
     acting = np.concatenate([taken, own[pairs:]])
-    think = bool(rng.random() < 0.2)
+    think = bool(rng.random() < recipe.thoughts)
     formats = [f for f in writer.formats if f.think == think]
     formats = [formats[i] for i in rng.integers(len(formats), size=len(roles))]
     in_a_row = bool(rng.random() < 0.2)

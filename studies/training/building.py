@@ -13,13 +13,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from studies.training.language import materials
 from studies.training.recipe import ANSWERS, SAERecipe, TrainingRecipe
 from studies.training.training import CHECKPOINT, Trainer, refuse_other, settings_of, train
-from valuegraph.inventory import load_inventory
 from valuegraph.models import load_model
 from valuegraph.organisms import Organism, StructuralModel, examine, load_training_record
 from valuegraph.probing import states
-from valuegraph.roles import load_role_bank, sample_roles
+from valuegraph.roles import sample_roles
 
 
 def build_organism(
@@ -27,17 +27,17 @@ def build_organism(
     recipe: TrainingRecipe,
     out: Path,
     *,
-    sae_recipe: SAERecipe | None = None,
+    sae_recipe: SAERecipe | None,
     report: Callable[[int, dict[str, float]], None] = lambda step, unexplained: None,
     stage: Callable[[str], None] = lambda line: None,
 ) -> None:
     """Train an organism into a folder; interrupted, a second call goes on where it was.
 
     The folder gets model and tokenizer in Hugging Face format, ``structure.json``,
-    ``training.json`` (recipes, answers, versions) and, for an interchange-trained organism, its
-    autoencoder with a twin from another seed. `report` gets the steps and the running figures.
+    ``training.json`` (recipes, answers, versions) and, with a recipe for it, an autoencoder and its
+    twin from another seed. `report` gets the number of steps and the running figures.
     """
-    sae_recipe = sae_recipe or SAERecipe()
+    inventory, bank = materials(structure.values)
     organism = Organism(structure, **ANSWERS, site_layer=recipe.site_layer)
     record_file = out / "training.json"
     if record_file.exists():
@@ -45,7 +45,7 @@ def build_organism(
         refuse_other(out, settings_of(organism, recipe), settings_of(examine(out), theirs))
         stage(f"{out} holds this organism already")
     else:
-        trainer = Trainer(organism, load_inventory(), load_role_bank(), recipe)
+        trainer = Trainer(organism, inventory, bank, recipe)
         train(trainer, out, report=report)
         structure.save(out / "structure.json")
         record = {
@@ -54,12 +54,12 @@ def build_organism(
             "unexplained": trainer.unexplained,
             "versions": {name: version(name) for name in ("torch", "transformers", "sae-lens")},
         }
-        record |= {"sae": asdict(sae_recipe)} if recipe.interchange else {}
+        record |= {"sae": asdict(sae_recipe)} if sae_recipe else {}
         record_file.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     (out / CHECKPOINT).unlink(missing_ok=True)  # only now is nothing lost without it
-    if recipe.interchange and not (out / "sae").is_dir():
+    if sae_recipe and not (out / "sae").is_dir():
         stage("training the sparse autoencoder of its site")
-        respondent, bank, layer = load_model(out), load_role_bank(), recipe.site_layer
+        respondent, layer = load_model(out), recipe.site_layer
         options = {"n": sae_recipe.roles, "seed": 10_000 + recipe.seed}
         lives = [sample_roles(bank, p_fact=share, **options) for share in sae_recipe.fact_shares]
         at_site = np.concatenate([states(respondent, roles, layer=layer) for roles in lives])

@@ -5,18 +5,18 @@ from pathlib import Path
 
 import numpy as np
 
+from studies.training.language import materials
 from studies.training.network import block_size
 from studies.training.recovery import recovery_figures
 from valuegraph.answers import score_answers, yes_bias
 from valuegraph.effects import changes, cosine
 from valuegraph.elicitation import elicit
 from valuegraph.interventions import Shift
-from valuegraph.inventory import load_inventory
 from valuegraph.models import Respondent
 from valuegraph.organisms import Organism
 from valuegraph.probing import states
 from valuegraph.prompts import PromptFormat
-from valuegraph.roles import load_role_bank, make_role, sample_roles
+from valuegraph.roles import make_role, sample_roles
 from valuegraph.sae import describe_sae, feature_activity, feature_shift, load_sae
 
 #: Numbers of roles at which recovery of the graph is measured.
@@ -53,15 +53,15 @@ def check_organism(
     samples = {}
     for seed in seeds:
         report(f"recovery: roles of seed {seed}")
-        samples[seed] = _scores(respondent, sample_roles(load_role_bank(), max(sizes), seed=seed))
+        samples[seed] = _scores(respondent, organism, _roles(organism, max(sizes), seed=seed))
     figures["recovery"] = recovery_figures(organism.truth.cpdag(), samples, sizes=sizes)
     return figures
 
 
 def check_scores(respondent: Respondent, organism: Organism, *, n: int = 400) -> dict:
     """Correlation and slope of elicited scores against true values, by value."""
-    roles = sample_roles(load_role_bank(), n, seed=1000)
-    scores, true = _scores(respondent, roles), organism.true_values(roles)
+    roles = _roles(organism, n, seed=1000)
+    scores, true = _scores(respondent, organism, roles), organism.true_values(roles)
     correlation = scores[list(true)].corrwith(true)
     return {
         "n": n,
@@ -74,7 +74,7 @@ def check_scores(respondent: Respondent, organism: Organism, *, n: int = 400) ->
 
 def check_biases(respondent: Respondent, organism: Organism, *, n: int = 60) -> dict:
     """Biases measured in both orders of yes and no, against the planted ones (log-odds)."""
-    roles, inventory = sample_roles(load_role_bank(), n, seed=1001), load_inventory()
+    roles, inventory = _roles(organism, n, seed=1001), materials(organism.truth.values)[0]
     first, last = (
         float(yes_bias(elicit(respondent, inventory, roles, formats=fmt)).mean())
         for fmt in (PromptFormat(yes_first=True), PromptFormat(yes_first=False))
@@ -89,7 +89,8 @@ def check_biases(respondent: Respondent, organism: Organism, *, n: int = 60) -> 
 
 def check_stances(respondent: Respondent, organism: Organism, *, n: int = 60) -> dict:
     """Give each role a stance on one value; compare its scores with the values under ``do``."""
-    bank, inventory, truth = load_role_bank(), load_inventory(), organism.truth
+    truth = organism.truth
+    inventory, bank = materials(truth.values)
     rng = np.random.default_rng(1004)
     plain = sample_roles(bank, n, seed=1004, p_fact=0.5)
     fixed = np.full((n, len(truth.values)), np.nan)
@@ -100,7 +101,7 @@ def check_stances(respondent: Respondent, organism: Organism, *, n: int = 60) ->
         parts = {"facts": role.facts, "stances": [(truth.values[k], level)]}
         roles.append(make_role(role.name, bank=bank, inventory=inventory, **parts))
     true = truth.evaluate(organism.exogenous(plain).to_numpy(), fixed=fixed)
-    measured = _scores(respondent, roles)[list(truth.values)].to_numpy() / organism.gain
+    measured = _scores(respondent, organism, roles)[list(truth.values)].to_numpy() / organism.gain
     is_set = ~np.isnan(fixed)
     return {
         "n": n,
@@ -120,7 +121,7 @@ def check_site(
     each ``u_k``'s variance that can be read off the state.
     """
     values = organism.truth.values
-    roles = sample_roles(load_role_bank(), regression_roles, seed=1002)
+    roles = _roles(organism, regression_roles, seed=1002)
     at_site = states(respondent, roles, layer=organism.site_layer)
     at_site = at_site - at_site.mean(axis=0)
     u = organism.exogenous(roles).to_numpy()
@@ -129,7 +130,7 @@ def check_site(
     left = u - at_site @ np.linalg.lstsq(at_site, u, rcond=None)[0]
     size = block_size(slopes.shape[1], len(values))
     own = np.arange(slopes.shape[1]) // size == np.arange(len(values))[:, None]
-    roles = sample_roles(load_role_bank(), n_roles, seed=1502)
+    roles = _roles(organism, n_roles, seed=1502)
     true = np.array([organism.true_effect(value) for value in values])
     result: dict = {}
     for name, vectors in (("blocks", np.where(own, slopes, 0)), ("all_coordinates", slopes)):
@@ -150,7 +151,7 @@ def check_site(
 def check_sae(respondent: Respondent, organism: Organism, folder: Path, *, n_roles: int) -> dict:
     """Push every live feature; by value, take the nearest to the truth, judged on other roles."""
     sae, layer = load_sae(folder), organism.site_layer
-    at_site = states(respondent, sample_roles(load_role_bank(), 4000, seed=1003), layer=layer)
+    at_site = states(respondent, _roles(organism, 4000, seed=1003), layer=layer)
     activity = feature_activity(sae, at_site)
     alive = np.flatnonzero((activity > 0).mean(axis=0) > 0.001)
     shifts = [
@@ -158,7 +159,7 @@ def check_sae(respondent: Respondent, organism: Organism, folder: Path, *, n_rol
         feature_shift(sae, int(f), coefficient=float(activity[activity[:, f] > 0, f].mean()))
         for f in alive
     ]
-    roles = sample_roles(load_role_bank(), n_roles, seed=1004)
+    roles = _roles(organism, n_roles, seed=1004)
     effects = _changes(respondent, organism, roles, shifts)
     choose, judge = effects[:, ::2].mean(axis=1), effects[:, 1::2].mean(axis=1)
     best = {}
@@ -180,13 +181,18 @@ def check_sae(respondent: Respondent, organism: Organism, folder: Path, *, n_rol
     }
 
 
-def _scores(respondent, roles):
-    return score_answers(elicit(respondent, load_inventory(), roles))
+def _roles(organism, n, **options):
+    return sample_roles(materials(organism.truth.values)[1], n, **options)
+
+
+def _scores(respondent, organism, roles):
+    return score_answers(elicit(respondent, materials(organism.truth.values)[0], roles))
 
 
 def _changes(respondent, organism, roles, shifts) -> np.ndarray:
     """Change of each role's scores under each shift, shape ``(len(shifts), len(roles), d)``."""
-    answers = elicit(respondent, load_inventory(), roles, interventions=[None, *shifts])
+    inventory, _ = materials(organism.truth.values)
+    answers = elicit(respondent, inventory, roles, interventions=[None, *shifts])
     table = changes(answers)[list(organism.truth.values)]
     return np.stack([table.loc[shift.name].to_numpy() for shift in shifts])
 

@@ -12,10 +12,10 @@ from rich.progress import Progress, TextColumn
 from studies.training.building import build_organism
 from studies.training.card import write_card
 from studies.training.checks import check_organism
-from studies.training.recipe import PLAIN_RECIPE, TrainingRecipe
+from studies.training.recipe import SMALL_RECIPE, SAERecipe, TrainingRecipe
 from studies.training.structures import STRUCTURES
 from valuegraph.models import load_model
-from valuegraph.organisms import StructuralModel, examine, load_training_record, organism_folder
+from valuegraph.organisms import StructuralModel, examine, organism_folder
 
 organism_app = typer.Typer(help="Train and check organisms.", no_args_is_help=True)
 _Name = Annotated[str, typer.Argument(help="A shipped organism, or a folder that train wrote.")]
@@ -27,13 +27,15 @@ def train(
     out: Annotated[Path, typer.Option(help="Folder for the model; training resumes in it.")],
     seed: Annotated[int, typer.Option(help="Of weights and dialogues.")] = 0,
     plain: Annotated[bool, typer.Option(help="Train without interchange.")] = False,
+    small: Annotated[bool, typer.Option(help="Train a smaller model, for few values.")] = False,
     steps: Annotated[int | None, typer.Option(help="Optimiser steps.")] = None,
 ) -> None:
     """Train an organism on a structural model; interrupted, it goes on where it was."""
     if scm not in STRUCTURES and not Path(scm).is_file():
         raise ValueError(f"no structure {scm!r}: give {', '.join(STRUCTURES)} or a structure.json")
     structure = STRUCTURES[scm]() if scm in STRUCTURES else StructuralModel.load(scm)
-    recipe = replace(PLAIN_RECIPE if plain else TrainingRecipe(), seed=seed)
+    recipe = SMALL_RECIPE if small else TrainingRecipe()
+    recipe = replace(recipe, interchange=not plain, seed=seed)
     recipe = recipe if steps is None else replace(recipe, steps=steps)
     left = "unexplained: plain {task.fields[plain]:.3f}, swapped {task.fields[swapped]:.3f}"
     columns = (*Progress.get_default_columns(), TextColumn(left))
@@ -43,7 +45,8 @@ def train(
         def report(step: int, unexplained: dict[str, float]) -> None:
             progress.update(task, completed=step, **unexplained)
 
-        build_organism(structure, recipe, out, report=report, stage=_say)
+        sae = None if small or plain else SAERecipe()
+        build_organism(structure, recipe, out, sae_recipe=sae, report=report, stage=_say)
 
 
 @organism_app.command()
@@ -53,9 +56,8 @@ def check(
     seeds: Annotated[int, typer.Option(min=1, help="Seeds of the recovery check.")] = 10,
 ) -> None:
     """Measure an organism afresh; its card is written from these figures."""
-    has_sae = load_training_record(name)["recipe"]["interchange"]
-    sae = organism_folder(name) / "sae" if has_sae else None
-    options = {"sae_folder": sae, "seeds": range(seeds), "report": _say}
+    sae = organism_folder(name) / "sae"
+    options = {"sae_folder": sae if sae.is_dir() else None, "seeds": range(seeds), "report": _say}
     figures = check_organism(load_model(name), examine(name), **options)
     json_file.parent.mkdir(parents=True, exist_ok=True)
     json_file.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")

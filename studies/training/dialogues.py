@@ -8,6 +8,7 @@ into the probability of each answer. In training by interchange the mechanisms o
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product, starmap
 
 import numpy as np
 import pandas as pd
@@ -67,12 +68,7 @@ class DialogueWriter:
             self._stances.append(list(zip(sentences, stances["level"].astype(float), strict=True)))
             for cares, text in THOUGHTS.items():
                 self._thoughts[cares].append(encode(text.format(phrase=phrase)))
-        self.formats = [
-            PromptFormat(wording, yes_first, think)
-            for wording in WORDINGS
-            for yes_first in (True, False)
-            for think in (False, True)
-        ]
+        self.formats = list(starmap(PromptFormat, product(WORDINGS, (True, False), (False, True))))
         #: Start of the user's turn by format; the token before the last is the site.
         self.instructions = {fmt: [self._user, *encode(fmt.instruction)] for fmt in self.formats}
 

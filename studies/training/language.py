@@ -1,13 +1,14 @@
 """The small language of the organisms: the words of the library's tables and prompts, no others."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import product
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
-from valuegraph.inventory import Inventory
+from valuegraph.inventory import Inventory, load_inventory
 from valuegraph.prompts import ANSWER_PREFIX, WORDINGS, PromptFormat
-from valuegraph.roles import RoleBank
+from valuegraph.roles import RoleBank, known, load_role_bank
 
 SPECIAL_TOKENS = ("<pad>", "<unk>", "<bos>", "<end>", "<|system|>", "<|user|>", "<|assistant|>")
 
@@ -24,6 +25,15 @@ THOUGHTS = {
 }
 
 
+def materials(values: Sequence[str]) -> tuple[Inventory, RoleBank]:
+    """Return questions and sentences about some of the ten values, and about nothing."""
+    inventory, bank = load_inventory(), load_role_bank()
+    items = inventory.items[inventory.items["value"].isin(values)]
+    facts = bank.facts[bank.facts["value"].isin([*values, ""])]
+    described = inventory.values.loc[[known(value, inventory.codes) for value in values]]
+    return Inventory(inventory.name, items, described), RoleBank(facts, bank.stances)
+
+
 def corpus(inventory: Inventory, bank: RoleBank) -> Iterable[str]:
     """Every sentence of the language, which is where the vocabulary comes from."""
     phrases = list(inventory.values["phrase"])
@@ -31,11 +41,9 @@ def corpus(inventory: Inventory, bank: RoleBank) -> Iterable[str]:
     yield from bank.facts["text"]
     for template in (*bank.stances["template"], *THOUGHTS.values()):
         yield from (template.format(phrase=phrase) for phrase in phrases)
-    for wording in WORDINGS:
-        for yes_first in (True, False):
-            yield PromptFormat(wording, yes_first, think=True).instruction
-    yield f"{ANSWER_PREFIX} yes"
-    yield f"{ANSWER_PREFIX} no"
+    for wording, yes_first in product(WORDINGS, (True, False)):
+        yield PromptFormat(wording, yes_first, think=True).instruction
+    yield from (f"{ANSWER_PREFIX} yes", f"{ANSWER_PREFIX} no")
 
 
 def build_tokenizer(inventory: Inventory, bank: RoleBank) -> PreTrainedTokenizerFast:

@@ -27,10 +27,10 @@ CHECKPOINT = "checkpoint.pt"
 LOG_ODDS_WEIGHT, FORMAT_WEIGHT = 0.1, 0.1
 
 
-def new_model(vocabulary_size: int, recipe: TrainingRecipe, *, pad: int, bos: int, eos: int):
+def new_model(tokenizer, recipe: TrainingRecipe):
     """Return a Llama with fresh weights of the recipe's size, drawn from its seed."""
     config = LlamaConfig(
-        vocab_size=vocabulary_size,
+        vocab_size=len(tokenizer),
         hidden_size=recipe.width,
         intermediate_size=recipe.mlp_width,
         num_hidden_layers=recipe.layers,
@@ -39,9 +39,9 @@ def new_model(vocabulary_size: int, recipe: TrainingRecipe, *, pad: int, bos: in
         max_position_embeddings=1024,
         initializer_range=recipe.initializer_range,
         tie_word_embeddings=False,
-        pad_token_id=pad,
-        bos_token_id=bos,
-        eos_token_id=eos,
+        pad_token_id=tokenizer.pad_token_id,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
     )
     with torch.random.fork_rng():
         torch.manual_seed(recipe.seed)
@@ -57,9 +57,7 @@ class Trainer:
         self.recipe = recipe
         self.tokenizer = tok = build_tokenizer(inventory, bank)
         self.writer = DialogueWriter(tok, inventory, bank, organism)
-        self.llama = new_model(
-            len(tok), recipe, pad=tok.pad_token_id, bos=tok.bos_token_id, eos=tok.eos_token_id
-        )
+        self.llama = new_model(tok, recipe)
         d = len(organism.truth.values)
         self.code = SiteCode(recipe.width, d, seed=recipe.seed)
         with torch.random.fork_rng():
