@@ -132,6 +132,8 @@ def run_page(page: Path, model: str, folder: Path) -> dict:
         if number in named or "load_answerer" in source:
             result.setdefault("said", "")
             result["said"] += captured.stdout
+        if "Traceback" in captured.stderr:
+            result["failed"].append(f"cell {number} ({first}): {captured.stderr[-300:]}")
         if not outcome.success:
             error = outcome.error_in_exec or outcome.error_before_exec
             result["failed"].append(f"cell {number} ({first}): {type(error).__name__}: {error}")

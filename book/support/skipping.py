@@ -1,4 +1,4 @@
-"""Cells that need what a model lacks are skipped with one line, and so are those that build on them.
+"""Cells that need what a model lacks are skipped with one line, and so are those built on them.
 
 A chapter speaks of organisms, whose truth is known. Of another model it has no truth, and maybe no
 autoencoder: `Lacking` stands in their place. A cell that uses it says why it is skipped, and what
@@ -15,6 +15,8 @@ from textwrap import shorten
 from typing import NoReturn
 
 import book_support
+from book_support.slides import Slides
+
 import studies
 import valuegraph
 
@@ -92,10 +94,17 @@ class CellGuard(ast.NodeTransformer):
         )
         body = list(module.body)
         if body and isinstance(body[-1], ast.Expr):
-            shown = ast.Assign([ast.Name("_shown", ast.Store())], body[-1].value)
+            shown = ast.parse("_shown = _guard.drawn(None)").body[0]
+            shown.value.args = [body[-1].value]
             body[-1] = ast.copy_location(shown, body[-1])
         guarded.body[1].body = body or guarded.body[1].body
         return ast.fix_missing_locations(guarded)
+
+    def drawn(self, value: object) -> object:
+        """Draw now what would be drawn when it is shown, so that it can still be skipped."""
+        if isinstance(value, Slides):
+            value._repr_html_()
+        return value
 
     def skips(self, error: Exception) -> bool:
         """Say in a line why a cell is skipped, and mark what it did not come to define.

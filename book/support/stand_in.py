@@ -154,10 +154,12 @@ def load_answerer(name: str, *, share: float = 0.1, quantize: str = "fit") -> An
     begun = time.perf_counter()
     elicit(answerer.respondent, inventory, role)
     took = time.perf_counter() - begun
-    lines = ["No planted truth is known of it: what needs one is skipped. Figures and tables are "]
-    lines[0] += "of this model; the text between them, with its numbers, is about an organism."
-    lines += [f"Eighty questions to one role take {took:.1f} seconds. Of the roles that an organism "]
-    lines[1] += f"is asked it gets about {share:.0%}; give load_answerer another share=... for more."
-    lines = [f"{answerer}.", *lines]
+    lines = [
+        f"{answerer}.",
+        "No planted truth is known of it: what needs one is skipped. Figures and tables are of "
+        "this model; the text between them, with its numbers, is about an organism.",
+        f"Eighty questions to one role take {took:.1f} seconds. Of the roles that an organism is "
+        f"asked it gets about {share:.0%}; another share=... in load_answerer changes that.",
+    ]
     print("\n".join(fill(line, 76) for line in lines))
     return answerer._replace(share=share)
