@@ -62,7 +62,7 @@ def make_models(folder: Path) -> list[Path]:
             Gemma2Config,
             ["<bos>", "<start_of_turn>", "<end_of_turn>"],
             conftest.GEMMA_TEMPLATE,
-            {"sliding_window": 32, "query_pre_attn_scalar": 8},
+            {"sliding_window": 4096, "query_pre_attn_scalar": 8},
         ),
     ):
         tokenizer = subword_tokenizer(

@@ -107,9 +107,10 @@ class CellGuard(ast.NodeTransformer):
         return value
 
     def skips(self, error: Exception) -> bool:
-        """Say in a line why a cell is skipped, and mark what it did not come to define.
+        """Say in a line why a cell is skipped, and mark what it should have defined.
 
-        Cells of numbers that the text quotes show nothing: the text is about organisms.
+        Cells of numbers that the text quotes say nothing, and keep what they came to define: the
+        text is about organisms.
         """
         reason = reason_to_skip(error)
         if self.quotes and reason is None:
@@ -117,7 +118,7 @@ class CellGuard(ast.NodeTransformer):
         if reason is not None:
             space = self.shell.user_ns
             for name, value in self.before.items():
-                if space.get(name) is value:
+                if not self.quotes or space.get(name) is value:
                     space[name] = Lacking(reason)
             if not self.quotes:
                 print(f"Skipped: {shorten(reason, 300)}")
