@@ -40,11 +40,14 @@ class Lacking:
     def __repr__(self) -> str:
         return f"<{self.__dict__['reason']}>"
 
+    def __str__(self) -> str:
+        return self.__dict__["reason"]
+
     def _refuse(self, *_, **__) -> NoReturn:
         raise Skipped(self.__dict__["reason"])
 
     __getattr__ = __setattr__ = __getitem__ = __setitem__ = __call__ = __iter__ = __len__ = _refuse
-    __contains__ = __str__ = __format__ = __float__ = __int__ = __index__ = __array__ = _refuse
+    __contains__ = __format__ = __float__ = __int__ = __index__ = __array__ = _refuse
     __eq__ = __lt__ = __gt__ = __le__ = __ge__ = __neg__ = __abs__ = __array_ufunc__ = _refuse
     __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = _refuse
     __rtruediv__ = __matmul__ = __rmatmul__ = __pow__ = __and__ = __rand__ = __or__ = _refuse
@@ -78,13 +81,13 @@ class CellGuard(ast.NodeTransformer):
     """Puts each cell that a shell is about to run into a `try`, as long as it is registered."""
 
     def __init__(self, shell) -> None:
-        self.shell, self.before, self.quotes = shell, {}, False
+        self.shell, self.before, self.used, self.quotes = shell, {}, set(), False
         shell.user_ns["_guard"] = self
 
     def visit_Module(self, module: ast.Module) -> ast.Module:
         """Guard a cell; a value on its last line is shown as ever."""
-        calls = (n.func for n in ast.walk(module) if isinstance(n, ast.Call))
-        self.quotes = any(isinstance(f, ast.Name) and f.id == "glue" for f in calls)
+        self.used = {n.id for n in ast.walk(module) if isinstance(n, ast.Name)}
+        self.quotes = "glue" in self.used
         self.before = {name: self.shell.user_ns.get(name) for name in _names(module)}
         guarded = ast.parse(
             "_shown = None\n"
@@ -112,11 +115,13 @@ class CellGuard(ast.NodeTransformer):
         Cells of numbers that the text quotes say nothing, and keep what they came to define: the
         text is about organisms.
         """
-        reason = reason_to_skip(error)
+        space, reason = self.shell.user_ns, reason_to_skip(error)
+        lacking = [x for x in map(space.get, sorted(self.used)) if isinstance(x, Lacking)]
+        if lacking and isinstance(error, ValueError | TypeError):
+            reason = str(lacking[0])  # rather than what a function says of being given it
         if self.quotes and reason is None:
             reason = f"only the text needs it ({type(error).__name__})"
         if reason is not None:
-            space = self.shell.user_ns
             for name, value in self.before.items():
                 if not self.quotes or space.get(name) is value:
                     space[name] = Lacking(reason)

@@ -112,7 +112,8 @@ def respondent_or_organism(
     """Load a model if this machine bears it and the hub hands it out; else an organism.
 
     Without a CUDA GPU models of up to two billion weights answer, and larger ones if they are
-    insisted on: then the model answers or fails. `quantize` is that of `valuegraph.load_model`, or
+    insisted on: then the model answers or fails. From the next cell on, those that need what it
+    lacks are skipped (`book_support.skipping`). `quantize` is that of `valuegraph.load_model`, or
     "fit" for what fits on the GPU.
     """
     if organism not in ORGANISMS:
@@ -127,7 +128,9 @@ def respondent_or_organism(
                 "this machine has no CUDA GPU, and a CPU takes long for more than two billion "
                 "weights; insist=True asks it all the same"
             )
-        return Answerer(name, source, source.load())
+        answerer = Answerer(name, source, source.load())
+        guard_cells(on=not answerer.organism)
+        return answerer
     except FileNotFoundError:  # a mistake: another one would not help
         raise
     except (OSError, MemoryError, ImportError) as error:
@@ -135,6 +138,7 @@ def respondent_or_organism(
             raise
         reason = str(error)
     source = ModelSource(organism)
+    guard_cells(on=False)
     reason = reason[:1].upper() + reason[1:].rstrip(".") + "."
     return Answerer(name, source, source.load(), reason)
 
@@ -143,12 +147,10 @@ def load_answerer(name: str, *, share: float = 0.1, quantize: str = "fit") -> An
     """Load the model that a chapter is about, by name or folder, and say what it will take.
 
     An organism, whose truth is known, is asked everything. Of any other model `Answerer.few` asks
-    the `share` of it, and cells that need a truth or an autoencoder that there is not are skipped.
+    the `share` of it, and cells that need a truth or an autoencoder are skipped.
     """
     answerer = respondent_or_organism(name, insist=True, quantize=quantize)
-    known = bool(answerer.organism)
-    guard_cells(on=not known)
-    if known:
+    if answerer.organism:
         return answerer
     inventory, role = load_inventory(), sample_roles(load_role_bank(), 1, seed=0)
     begun = time.perf_counter()
