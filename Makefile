@@ -30,7 +30,7 @@ READY := .venv/.installed
 CHECKS := .venv/.checks
 LIBRARY := $(shell find lib/valuegraph studies book/support -type f ! -path '*/__pycache__/*')
 
-.PHONY: help setup book check-book editions course grade test faults mutants lint format house notebooks \
+.PHONY: help setup book check-book editions course grade test foreign faults mutants lint format house notebooks \
     emblem organisms bench audit colab colab-versions dist check clean distclean
 .DEFAULT_GOAL := help
 
@@ -85,6 +85,10 @@ grade: $(READY)  ## grade the notebooks below FOLDER=..., one row an exercise, i
 test: export HF_HUB_OFFLINE = 1
 test: lint  ## ruff, every test, every notebook
 	$(BIN)/pytest -n $(TESTERS) --dist loadgroup tests
+
+foreign: export HF_HUB_OFFLINE = 1
+foreign: $(READY)  ## run chapters 01 to 06 and 08 with models they were not written for; MODELS="folder name"
+	$(BIN)/python checks/foreign.py --quiet $(MODELS)
 
 # A tenth of them are made by `make test`.
 faults: export HF_HUB_OFFLINE = 1

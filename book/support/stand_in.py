@@ -74,6 +74,8 @@ class Answerer(NamedTuple):
         folder = organism_folder(self.name) if self.is_organism else Path(self.name).expanduser()
         if (folder / "sae" / "cfg.json").is_file():
             return self.name if self.is_organism else str(folder / "sae")
+        if self.is_organism:
+            return None
         there = public_saes(self.name).sort_values("layer", kind="stable")
         return None if there.empty else there["source"].iloc[len(there) // 2]
 
