@@ -59,10 +59,12 @@ def reason_to_skip(error: Exception) -> str | None:
     """Say why a cell is skipped; None if the error is another's to handle.
 
     The project refuses by a ValueError what a model's answers do not bear, such as a graph from
-    answers that are all alike.
+    answers that are all alike, and by a NotImplementedError what its architecture does not.
     """
     if isinstance(error, Skipped):
         return str(error)
+    if not isinstance(error, ValueError | NotImplementedError):
+        return None
     innermost = traceback.extract_tb(error.__traceback__)[-1].filename
     return str(error) if innermost.startswith(_OURS) else None
 
