@@ -16,6 +16,7 @@ from book_support.slides import Slides
 
 # Loaded when first used: they need torch.
 _HOMES = {"gpu_table": "gpus", "this_gpu": "gpus", "respondent_or_organism": "stand_in"}
+_HOMES |= {"load_answerer": "stand_in"}
 __all__ = ["Slides", "check", "draw_way", "glue", "plan_builder", "plot_graph_comparison"]
 __all__ += ["steering_console", "target_and_collateral", *_HOMES]
 
