@@ -34,7 +34,7 @@ def build_organism(
     """Train an organism into a folder; interrupted, a second call goes on where it was.
 
     The folder gets model and tokenizer in Hugging Face format, ``structure.json``,
-    ``training.json`` (recipes, answers, versions) and, with a recipe for it, an autoencoder and its
+    ``training.json`` (recipes, answers, versions), and with a recipe for it an autoencoder and its
     twin from another seed. `report` gets the number of steps and the running figures.
     """
     inventory, bank = materials(structure.values)
@@ -63,8 +63,7 @@ def build_organism(
         options = {"n": sae_recipe.roles, "seed": 10_000 + recipe.seed}
         lives = [sample_roles(bank, p_fact=share, **options) for share in sae_recipe.fact_shares]
         at_site = np.concatenate([states(respondent, roles, layer=layer) for roles in lives])
-        # Its twin tells what hangs on the seed. Each is renamed when complete, so that an
-        # interruption never leaves half an autoencoder.
+        # Its twin tells what hangs on the seed. No interruption leaves half an autoencoder.
         for name, seed in (("sae_seed_1", recipe.seed + 1), ("sae", recipe.seed)):
             if not (out / name).is_dir():
                 sae = train_sae(at_site, sae_recipe, layer, seed=seed)
