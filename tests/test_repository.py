@@ -170,7 +170,7 @@ def test_nothing_in_the_library_is_reached_by_tests_alone():
     [
         ("tests", ["test", "book"]),
         ("scripts", ["test", "book", "course", "check"]),
-        ("checks", ["test", "check"]),
+        ("checks", ["test", "check", "book"]),
     ],
 )
 def test_what_is_around_the_library_imports_only_what_is_declared(folder, extras):
