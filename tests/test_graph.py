@@ -82,6 +82,17 @@ def test_what_is_no_graph_is_refused(values, adjacency, message):
         ValueGraph.from_adjacency(values, adjacency)
 
 
+def test_there_are_four_marks():
+    with pytest.raises(ValueError, match="marks, 0 to 3"):
+        ValueGraph(("a", "b"), np.array([[0, 4], [4, 0]]))
+
+
+def test_a_graph_stays_as_it_is():
+    graph = ValueGraph.from_adjacency(["a", "b"], np.array([[0, 1], [0, 0]]))
+    with pytest.raises(AttributeError):
+        graph.values = ("b", "a")
+
+
 def test_marks_that_cannot_be_true_are_refused():
     with pytest.raises(ValueError, match="false <->"):
         graph_of("abc", ("a", "→", "b"), ("b", "→", "c"), ("a", "↔", "c"))

@@ -11,6 +11,7 @@ from valuegraph.organisms import examine
 from valuegraph.prompts import WORDINGS, PromptFormat
 from valuegraph.psychometrics import agreement, reliability
 from valuegraph.resampling import (
+    finite_mean,
     intervals,
     ratio,
     resampled_covariance,
@@ -60,6 +61,15 @@ def test_what_is_constant_has_exactly_no_variance():
     assert (covariance[:, 1] == 0).all()
     assert np.isnan(as_correlation(covariance)[:, 0, 1]).all()
     np.testing.assert_array_equal(ratio(np.array([1.0, 0.0]), np.array([2.0, 0.0])), [0.5, np.nan])
+
+
+def test_what_a_resample_lacks_varies_with_nothing_and_means_leave_it_out():
+    rows = np.stack([np.eye(12)[4] + 0.1, np.random.default_rng(2).standard_normal(12)], axis=1)
+    weights = role_weights(12, 200, seed=0)
+    lacking = weights[:, 4] == 0
+    assert lacking.any() and (resampled_covariance(rows, weights)[lacking, 0, 1] == 0).all()
+    assert finite_mean(np.array([[1.0, np.nan], [2.0, 4.0]])).tolist() == [1, 3]
+    assert np.isnan(finite_mean(np.full(2, np.nan)))
 
 
 def test_intervals_are_quantiles_of_the_resamples_that_have_the_figure():
