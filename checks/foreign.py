@@ -101,14 +101,14 @@ def run_page(page: Path, model: str, folder: Path) -> dict:
     import valuegraph as vg
 
     os.chdir(folder)  # chapter 08 keeps its run where it is
-    asked = {"questions": 0, "pushes": 0, "models": set()}
+    asked = {"pushes": 0, "questions": {}}
     elicit = vg.elicit
 
     def counted(respondent, *arguments, **options):
         answers = elicit(respondent, *arguments, **options)
-        asked["questions"] += len(answers)
+        name = str(respondent.name)
+        asked["questions"][name] = asked["questions"].get(name, 0) + len(answers)
         asked["pushes"] = max(asked["pushes"], answers["intervention"].nunique())
-        asked["models"].add(respondent.name)
         return answers
 
     vg.elicit = counted
@@ -147,10 +147,11 @@ def _told(page: Path, model: str, folder: Path, verbose: bool) -> list[str]:
     began = time.perf_counter()
     result = run_page(page, model, folder)
     asked = result["asked"]
+    questions = ", ".join(f"{Path(name).name} {n:,}" for name, n in asked["questions"].items())
     print(
-        f"{page.stem}, {Path(model).name}: {asked['questions']:,} questions, up to "
-        f"{asked['pushes'] - 1} pushes, {time.perf_counter() - began:.0f} s, "
-        f"{len(result['skipped'])} cells skipped, models: {sorted(map(str, asked['models']))}",
+        f"{page.stem}, {Path(model).name}: {time.perf_counter() - began:.0f} s, up to "
+        f"{asked['pushes'] - 1} pushes, {len(result['skipped'])} cells skipped; questions to "
+        f"{questions}",
         flush=True,
     )
     if verbose:
