@@ -118,9 +118,12 @@ class CellGuard(ast.NodeTransformer):
         text is about organisms.
         """
         space, reason = self.shell.user_ns, reason_to_skip(error)
-        lacking = [x for x in map(space.get, sorted(self.used)) if isinstance(x, Lacking)]
-        if lacking and isinstance(error, ValueError | TypeError):
-            reason = str(lacking[0])  # rather than what a function says of being given it
+        for name in sorted(self.used):
+            given = space.get(name)
+            # Its own reason, rather than what a function says of being given it.
+            told = isinstance(error, TypeError) or f"{given!r:.40}" in str(error)
+            if isinstance(given, Lacking) and told and not isinstance(error, Skipped):
+                reason = str(given)
         if self.quotes and reason is None:
             reason = f"only the text needs it ({type(error).__name__})"
         if reason is not None:

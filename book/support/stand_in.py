@@ -43,8 +43,8 @@ class Answerer(NamedTuple):
 
     @property
     def is_organism(self) -> bool:
-        """Whether an organism of the package answers, which knows life facts only."""
-        return self.name in ORGANISMS
+        """Whether an organism answers, of the package or one's own: it knows life facts only."""
+        return bool(self.organism)
 
     @property
     def organism(self) -> Organism | Lacking:
@@ -73,7 +73,7 @@ class Answerer(NamedTuple):
         """
         folder = organism_folder(self.name) if self.is_organism else Path(self.name).expanduser()
         if (folder / "sae" / "cfg.json").is_file():
-            return self.name if self.is_organism else str(folder / "sae")
+            return self.name if self.name in ORGANISMS else str(folder / "sae")
         if self.is_organism:
             return None
         there = public_saes(self.name).sort_values("layer", kind="stable")
