@@ -106,9 +106,8 @@ def finish_pages(app: Sphinx, problem: Exception | None) -> None:
     out = Path(app.outdir)
     for path in out.rglob("*.html"):
         text = path.read_text(encoding="utf-8")
-        new = keep_letters_large(
-            path, FONT_HINT.sub("", text)
-        )  # the theme has no setting for hints
+        # The theme has no setting for hints.
+        new = keep_letters_large(path, FONT_HINT.sub("", text))
         if new != text:
             path.write_text(new, encoding="utf-8")
     # A notebook cannot be changed before it is read: its results are kept by its very code.

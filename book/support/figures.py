@@ -1,8 +1,8 @@
 """Figures on pages: SVG, sharp at every size; where points are many, painted at 200 dpi."""
 
 import io
-import sys
 
+from book_support.slides import running_shell
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
@@ -24,8 +24,7 @@ def as_svg(figure: Figure) -> str:
 
 def show_as_svg() -> None:
     """Let notebooks show figures as SVG, beside the PNG that they show anyway."""
-    ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython else None
+    shell = running_shell()
     if shell is not None:
         # For the class above: the inline backend throws out whatever is there for `Figure`.
         shell.display_formatter.formatters["image/svg+xml"].for_type(Figure.__base__, as_svg)

@@ -8,14 +8,13 @@ the cell would have defined is lacking too. Nothing of this is at work while an 
 from __future__ import annotations
 
 import ast
-import sys
 import traceback
 from pathlib import Path
 from textwrap import shorten
 from typing import NoReturn
 
 import book_support
-from book_support.slides import Slides
+from book_support.slides import Slides, running_shell
 
 import studies
 import valuegraph
@@ -137,8 +136,7 @@ class CellGuard(ast.NodeTransformer):
 
 def guard_cells(on: bool) -> None:
     """Skip, from the next cell on, what the model does not bear; or stop doing so."""
-    ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython else None
+    shell = running_shell()
     if shell is not None:
         others = [t for t in shell.ast_transformers if not isinstance(t, CellGuard)]
         shell.ast_transformers[:] = [*others, CellGuard(shell)] if on else others

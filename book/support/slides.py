@@ -155,10 +155,15 @@ def _control(name: str, values: Sequence[object], at: int) -> str:
     )
 
 
+def running_shell():
+    """Return the shell of IPython that runs the cells; None elsewhere."""
+    ipython = sys.modules.get("IPython")
+    return ipython.get_ipython() if ipython else None
+
+
 def in_live_notebook() -> bool:
     """Return whether a person sees the output: Jupyter sends a cell's id, Colab has a package."""
-    ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython else None
+    shell = running_shell()
     message = shell.get_parent() if hasattr(shell, "get_parent") else {}
     return "google.colab" in sys.modules or bool((message or {}).get("metadata", {}).get("cellId"))
 

@@ -4,7 +4,7 @@ The hues are those of Okabe and Ito (2008), https://jfly.uni-koeln.de/color/. Th
 groups have a contrast of 3 : 1 or better on white and on near-black, ``INK`` one of 4.2 : 1.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 
@@ -60,9 +60,9 @@ def value_colour(value: str) -> str:
     return GROUP_COLOURS.get(load_inventory().values["group"].get(value), OTHER_COLOUR)
 
 
-def names_of(values: Iterable[str]) -> list[str]:
+def names_of(values: Sequence[str]) -> list[str]:
     """Return the names of values, for where there is room; of unknown ones, the codes."""
-    return [load_inventory().values["label"].get(value, value) for value in values]
+    return list(map(load_inventory().values["label"].to_dict().get, values, values))
 
 
 def text_on(background: str) -> str:
