@@ -6,16 +6,15 @@ Not part of `make test`: they need the built book, and programs that pip does no
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import chromium
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 THEMES = ("light", "dark")
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -74,13 +73,11 @@ class Opened:
 def browser() -> Iterator[object]:
     """Chromium as the system has it; playwright's own would be a download."""
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright: `make check-book`")
-    program = next(filter(None, map(shutil.which, NAMES)), None)
+    program = chromium.program()
     if program is None:
-        pytest.skip(f"no browser: none of {', '.join(NAMES)} is installed")
+        pytest.skip(chromium.MISSING)
     with sync_api.sync_playwright() as play:
-        # A container often has neither a sandbox nor room in /dev/shm.
-        flags = ["--no-sandbox", "--disable-dev-shm-usage"]
-        started = play.chromium.launch(executable_path=program, args=flags)
+        started = play.chromium.launch(executable_path=program, args=chromium.FLAGS)
         yield started
         started.close()
 

@@ -9,11 +9,11 @@ left out. Links from page to page lead to pages of the PDF; numbers of pages are
 from __future__ import annotations
 
 import io
-import shutil
 import sys
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urlparse
 
+import chromium
 import yaml
 from measure_pages import ROOT
 from playwright.sync_api import Browser, sync_playwright
@@ -22,7 +22,6 @@ from pypdf.generic import ArrayObject, NameObject
 
 HTML = ROOT / "_build" / "html"
 OUT = ROOT / "_build" / "pdf" / "causal-value-graphs.pdf"
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 PAPER = {"format": "A4", "print_background": True, "prefer_css_page_size": True}
 DRAWN = "window.MathJax ? MathJax.startup.promise.then(() => true) : true"
 NUMBER = "<p style='break-after: page; height: 281mm; margin: 0; font: 9pt sans-serif; \
@@ -63,13 +62,12 @@ def keep_links_inside(writer: PdfWriter, starts: dict[Path, int]) -> None:
 
 
 def main() -> None:
-    program = next(filter(None, map(shutil.which, NAMES)), None)
+    program = chromium.program()
     if program is None:
-        sys.exit(f"no browser: none of {', '.join(NAMES)} is installed")
+        sys.exit(chromium.MISSING)
     writer, starts = PdfWriter(), {}
     with sync_playwright() as play:
-        flags = ["--no-sandbox", "--disable-dev-shm-usage"]
-        browser = play.chromium.launch(executable_path=program, args=flags)
+        browser = play.chromium.launch(executable_path=program, args=chromium.FLAGS)
         for path in pages_in_order():
             part, starts[path] = printed(browser, path), len(writer.pages)
             print(f"{len(part.pages):4d} pages: {path.stem}", flush=True)
