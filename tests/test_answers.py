@@ -208,6 +208,8 @@ def test_scores_that_show_the_liking_for_yes_are_refused(simulate, varied):
     few = answers[answers["role"].isin(answers["role"].unique()[:19])]
     for unknown in (one_way, few):
         assert np.isnan(check_spread(unknown).checks["figure"]["yes_confound"])
+    enough = answers[answers["role"].isin(answers["role"].unique()[:20])]
+    assert check_spread(enough).checks["figure"]["yes_confound"] > 0
 
 
 @pytest.mark.parametrize("name", ["organism", "gemma", "llama"])
@@ -227,6 +229,15 @@ def test_figures_are_those_of_the_answers(varied):
     assert figure["item_spread"] == pytest.approx(by_cell.std(axis=1).mean())
     yes = (varied["answer"] == 1).groupby(varied["role"]).mean()
     assert figure["same_answer"] == pytest.approx(np.maximum(yes, 1 - yes).mean())
+
+
+def test_a_figure_that_just_reaches_its_threshold_passes(varied):
+    assert check_spread(varied, thresholds={"unsure": 0, "low_mass": 0}).passed
+
+
+def test_differences_of_rounding_are_no_spread(varied):
+    rounded = 1e6 * varied["key"] + 1e-5 * varied["log_odds"]  # by key, or it cancels
+    assert check_spread(varied.assign(log_odds=rounded)).checks["figure"]["role_spread"] == 0
 
 
 def test_a_refusal_names_figures_values_and_the_way_out(varied):

@@ -14,7 +14,7 @@ from valuegraph.inventory import read_inventory
 from valuegraph.pc import reachable
 from valuegraph.prompts import LAYOUTS, WORDINGS, PromptFormat
 from valuegraph.reading import is_settled, parse_answer
-from valuegraph.resampling import intervals, resampled_covariance, role_weights
+from valuegraph.resampling import finite_mean, intervals, resampled_covariance, role_weights
 from valuegraph.roles import read_roles
 
 quick = settings(
@@ -194,6 +194,21 @@ def test_the_first_covariance_is_numpys(data):
     found = resampled_covariance(data, role_weights(7, 2, seed=1))
     np.testing.assert_allclose(found[0], np.cov(data.T), atol=1e-9)
     np.testing.assert_allclose(found, np.swapaxes(found, 1, 2), atol=1e-12)
+
+
+def test_what_is_constant_in_a_resample_covaries_with_nothing():
+    data = np.random.default_rng(0).normal(size=(30, 4)) / 3
+    data[1:, 1] = 0.1  # one role alone makes it vary
+    found = resampled_covariance(data, role_weights(30, 20, seed=0))
+    without = role_weights(30, 20, seed=0)[:, 0] == 0
+    assert 0 < without.sum() < 20
+    assert (found[without, 1] == 0).all() and (found[without, :, 1] == 0).all()
+    assert (found[~without, 1] != 0).all()
+
+
+def test_a_mean_leaves_out_what_is_not_known():
+    figures = np.array([[np.nan, 2.0, 4.0], [np.nan] * 3])
+    np.testing.assert_array_equal(finite_mean(figures), [3.0, np.nan])
 
 
 @quick
