@@ -15,7 +15,7 @@ from urllib.parse import unquote, urldefrag, urlparse
 
 import chromium
 import yaml
-from measure_pages import ROOT
+from measure_pages import ROOT, table_of_contents
 from playwright.sync_api import Browser, sync_playwright
 from pypdf import PdfReader, PdfWriter
 from pypdf.generic import ArrayObject, NameObject
@@ -26,13 +26,6 @@ PAPER = {"format": "A4", "print_background": True, "prefer_css_page_size": True}
 DRAWN = "window.MathJax ? MathJax.startup.promise.then(() => true) : true"
 NUMBER = "<p style='break-after: page; height: 281mm; margin: 0; font: 9pt sans-serif; \
 text-align: center; display: flex; align-items: end; justify-content: center'>{}</p>"
-
-
-def pages_in_order() -> list[Path]:
-    """The built pages, as `_toc.yml` orders them."""
-    toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
-    files = [toc["root"], *(c["file"] for part in toc["parts"] for c in part["chapters"])]
-    return [HTML / f"{file}.html" for file in files]
 
 
 def printed(browser: Browser, page: Path) -> PdfReader:
@@ -68,7 +61,7 @@ def main() -> None:
     writer, starts = PdfWriter(), {}
     with sync_playwright() as play:
         browser = play.chromium.launch(executable_path=program, args=chromium.FLAGS)
-        for path in pages_in_order():
+        for path in [HTML / f"{name}.html" for name in table_of_contents()]:
             part, starts[path] = printed(browser, path), len(writer.pages)
             print(f"{len(part.pages):4d} pages: {path.stem}", flush=True)
             writer.append(part)

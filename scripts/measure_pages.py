@@ -39,13 +39,17 @@ json.dumps({"seconds": _own.ru_utime + _own.ru_stime, "bytes": _own.ru_maxrss * 
 """
 
 
-def pages(root: Path = ROOT) -> list[Path]:
-    """The notebooks of the table of contents, in its order."""
+def table_of_contents(root: Path = ROOT) -> list[str]:
+    """Pages without their endings, as `_toc.yml` orders them."""
     import yaml
 
     toc = yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))
-    chapters = [c["file"] for part in toc["parts"] for c in part["chapters"]]
-    found = [Path(f"{name}.ipynb") for name in chapters]
+    return [toc["root"], *(c["file"] for part in toc["parts"] for c in part["chapters"])]
+
+
+def pages(root: Path = ROOT) -> list[Path]:
+    """The notebooks of the table of contents, in its order."""
+    found = [Path(f"{name}.ipynb") for name in table_of_contents(root)]
     return [page for page in found if (root / page).is_file()]
 
 
