@@ -67,6 +67,8 @@ def test_entries_are_texts_unique_and_numbers_whole():
         with pytest.raises(ValueError, match=r"n is .* at least 1"):
             require_whole(number, 1, "n")
     require_whole(1, 1, "n")
+    with pytest.raises(ValueError, match="n is 1001; a whole number of 1 to 1,000 is needed"):
+        require_whole(1001, 1, "n", 1000)
 
 
 GRADES = np.random.default_rng(0).integers(1, 7, 300).astype(float)
@@ -100,6 +102,12 @@ def test_what_is_hardly_a_measurement_is_doubted(name, column, doubt):
 def test_one_code_in_each_of_two_columns_repeats():
     (found,) = doubts(pd.DataFrame({"a": coded(88, 1), "b": coded(88, 1)[::-1]}))
     assert found.startswith("88 (2 times)")
+
+
+def test_ten_rows_are_enough_to_count_and_three_grades_to_lie_far_from():
+    assert doubts(pd.DataFrame({"v": np.arange(10)})) == ["column 'v' counts the rows"]
+    (found,) = doubts(pd.DataFrame({"v": [1, 2, 3] * 9 + [99, 99]}))
+    assert found.startswith("99 (2 times)")
 
 
 @pytest.mark.parametrize(
