@@ -92,7 +92,7 @@ def inside(name: str, n: int) -> dict:
     words = vg.elicit(respondent, inventory, roles[:n], interventions=[None, *by_words])
     graph = vg.acted_graph(words, by_words)
     try:
-        sae = vg.load_sae(name)
+        sae = vg.load_sae(Path(name) / "sae" if Path(name).is_dir() else name)
     except (ValueError, OSError):  # a plain organism has none
         scores = vg.score_answers(vg.elicit(respondent, inventory, roles[n:]))
         means = {v: vg.difference_of_means(states, scores, v) for v in inventory.codes}
