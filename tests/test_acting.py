@@ -43,6 +43,18 @@ def test_without_noise_weights_are_right_and_feedback_is_found(sets):
     assert graph.draw().svg.count("<svg") == 1
 
 
+def test_the_strongest_arrow_stands_first_and_two_items_are_enough():
+    found = acted_graph(*simulated(noise=0), null_draws=0).arrows
+    assert found[["cause", "effect"]].to_numpy().tolist()[:2] == [["b", "c"], ["a", "b"]]
+    assert "index" not in found
+    assert len(acted_graph(*simulated(items=2), null_draws=0).table) == 12
+
+
+def test_a_caption_speaks_of_a_null_where_there_was_one():
+    assert acted_graph(*simulated()).caption.endswith(" arrows beyond 0.08, null 0.0 arrows")
+    assert acted_graph(*simulated(), null_draws=0).caption.endswith(" arrows beyond 0.08")
+
+
 def test_responses_are_those_of_the_model():
     truth = np.linalg.inv(np.eye(4) - LOOP.weights)
     graph = acted_graph(*simulated(noise=0))
@@ -172,6 +184,7 @@ def test_a_pilot_tells_how_large_an_experiment_must_be():
     larger = acted_graph(*simulated(model, noise=1.5, roles=int(plan["needed"])), null_draws=0)
     assert larger.needed().loc["roles", "error"] == pytest.approx(wished, rel=0.15)
     assert (pilot.needed(1e-9)["needed"] == np.inf).sum() >= 2
+    pd.testing.assert_frame_equal(pilot.needed(), pilot.needed(0.1, share=0.9))
 
 
 def test_order_and_seed_decide_nothing_but_the_null():
