@@ -27,7 +27,7 @@ def main() -> None:
 
 @app.command("real-model")
 def ask_real_model(
-    part: Annotated[str, typer.Argument(help="words, inside, watched or written.")],
+    part: Annotated[str, typer.Argument(help="words, inside, watched, written or features.")],
     model: Annotated[Path, typer.Argument(help="Folder of the model.")],
     out: Annotated[Path, typer.Argument(help="Folder for the answers; started again, it goes on.")],
 ) -> None:
