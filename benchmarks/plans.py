@@ -30,9 +30,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from effect_prior import fit_prior
 
 import valuegraph as vg
-from studies.plans import fit_prior
 from valuegraph.interventions import Intervention
 from valuegraph.organisms import organism_folder
 from valuegraph.plans import (

@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
+from effect_prior import fit_prior
 
-from studies.plans import fit_prior
 from valuegraph.interventions import Shift
 from valuegraph.organisms import load_truth
 from valuegraph.plans import effects_from_changes, shift_actions
