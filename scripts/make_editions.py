@@ -79,7 +79,9 @@ def code_cell(cell: dict, source: str) -> nbformat.NotebookNode:
     named, metadata = tags(cell), {}
     if named & {"remove-cell", "hide-cell", "remove-input", "hide-input"}:
         # Colab folds a cell with a title.
-        source = f"# @title Folded: not shown in the book\n{source}"
+        folded = {"hide-cell", "hide-input"} & named
+        title = "Folded, as in the book" if folded else "Folded: not shown in the book"
+        source = f"# @title {title}\n{source}"
         metadata = {"cellView": "form", "jupyter": {"source_hidden": True}}
     if named & {"remove-output", "hide-output"}:
         metadata["jupyter"] = metadata.get("jupyter", {}) | {"outputs_hidden": True}

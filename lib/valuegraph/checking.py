@@ -40,7 +40,7 @@ def _noted(rows: dict[str, tuple], name: str) -> Iterator[None]:
 
 
 def check_model(respondent, inventory: Inventory, bank: RoleBank, *, seed: int = 0) -> pd.DataFrame:
-    """Check whether a respondent can be asked, by twelve questions in two roles.
+    """Check whether a respondent can be asked, by twelve questions or fewer in two roles.
 
     Parameters
     ----------
