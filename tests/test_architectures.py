@@ -158,7 +158,7 @@ def test_states_after_any_layer_are_those_of_each_prompt(kind, questions, name):
 
 def test_several_streams_are_no_residual_stream(kind, questions):
     respondent = kind("gemma3n")
-    message = "Gemma3nForCausalLM hand on 2 streams at once.* asking and sentences work"
+    message = "Gemma3nForCausalLM hand on several streams at once.* asking and sentences work"
     with pytest.raises(ValueError, match=message):
         states(respondent, ROLES, layer=1)
     with pytest.raises(ValueError, match=message):

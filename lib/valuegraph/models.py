@@ -9,9 +9,11 @@ import psutil
 import torch
 import transformers
 from torch.nn.functional import linear
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText
+from transformers import AutoTokenizer, BitsAndBytesConfig
 from transformers.utils import logging
 
+from valuegraph.hooks import layers_of
 from valuegraph.model_files import ModelFiles, fetch_weights, find_files
 
 # What is true of every file that is read: it lies here, and no code comes with it.
@@ -67,7 +69,7 @@ class Respondent:
     @property
     def n_layers(self) -> int:
         """Number of layers."""
-        return self.model.config.get_text_config().num_hidden_layers
+        return len(layers_of(self.model))
 
     @property
     def description(self) -> dict[str, str | int | None]:
@@ -177,10 +179,25 @@ def read_config(files: ModelFiles) -> transformers.PreTrainedConfig:
         raise ValueError(_NO_DECODER.format(files.name, "unknown to transformers")) from error
     except ImportError as error:
         raise ImportError(f"{files.name} needs the package gguf: pip install gguf") from error
+    if loader_of(text) is None:  # only all of it can be loaded
+        return config
     for name in ("dtype", "quantization_config", "tie_word_embeddings", "transformers_weights"):
         if text is not config and (shared := getattr(config, name, None)) is not None:
             setattr(text, name, shared)
     return text
+
+
+def loader_of(config: transformers.PreTrainedConfig) -> type | None:
+    """Return what loads a decoder: a language model alone, or one that also sees."""
+    loaders = (AutoModelForCausalLM, AutoModelForImageTextToText)
+    known = (x for x in loaders if type(config) in x._model_mapping)
+    return None if config.is_encoder_decoder else next(known, None)
+
+
+def empty_model(config: transformers.PreTrainedConfig) -> transformers.PreTrainedModel:
+    """Build a decoder without memory for its weights."""
+    with torch.device("meta"):
+        return loader_of(config).from_config(deepcopy(config), trust_remote_code=False)
 
 
 def available_memory(device: torch.device | str = "cpu") -> int:
@@ -207,11 +224,9 @@ def _default_dtype(checkpoint, quantize: str | None, device: torch.device) -> to
 
 def _count_parameters(config: transformers.PreTrainedConfig, files: ModelFiles) -> int:
     """Count the weights of the architecture, which must be a decoder with layers."""
-    if type(config) in transformers.MODEL_FOR_CAUSAL_LM_MAPPING and not config.is_encoder_decoder:
-        with torch.device("meta"):  # shapes without memory
-            model = AutoModelForCausalLM.from_config(deepcopy(config), trust_remote_code=False)
-        if hasattr(model.get_decoder(), "layers") and not hasattr(config, "transformers_weights"):
-            return model.num_parameters()
+    model = loader_of(config) and empty_model(config)
+    if model is not None and layers_of(model) and not hasattr(config, "transformers_weights"):
+        return model.num_parameters()
     raise ValueError(_NO_DECODER.format(files.name, config.model_type))
 
 
@@ -227,9 +242,10 @@ def _load_tokenizer(files: ModelFiles) -> transformers.PreTrainedTokenizerBase:
 
 def _load_weights(files: ModelFiles, config, device: torch.device, options: dict) -> object:
     """Load the weights and put them on the device."""
-    options |= {"config": config, "key_mapping": _ALONE, "gguf_file": files.gguf}
+    loader, options = loader_of(config), options | {"config": config, "gguf_file": files.gguf}
+    options["key_mapping"] = _ALONE if loader is AutoModelForCausalLM else None
     try:
-        model, report = AutoModelForCausalLM.from_pretrained(
+        model, report = loader.from_pretrained(
             files.folder, use_safetensors=True, output_loading_info=True, **_SAFELY, **options
         )
         model = model if "device_map" in options else model.to(device)
