@@ -70,8 +70,7 @@ def tokens_in(free: int, config, *, itemsize: int) -> int:
     width = largest("hidden_size")
     # Of one token: gate, up and product of the MLP, and the residual stream in several copies, in
     # the model's type and once more in float32.
-    mlp = largest("intermediate_size", 4 * width)
-    per_token = (3 * mlp + 8 * width) * (itemsize + 4)
+    per_token = (3 * largest("intermediate_size", 4 * width) + 8 * width) * (itemsize + 4)
     # Keys and values of all layers stay, for the token and for five times as many written after it.
     heads = largest("num_attention_heads", 1)
     head = largest("head_dim", width // heads)
@@ -188,10 +187,11 @@ class Rows:
         keep
             Whether more tokens will follow.
         """
-        longest = getattr(self._model.config.get_text_config(), "max_position_embeddings", None)
-        if longest and self._positions.max() >= longest:
-            told = f"{type(self._model).__name__} reads {longest} tokens at most, which a prompt"
-            raise ValueError(f"{told} with what is written would exceed; shorten roles and texts")
+        text = self._model.config.get_text_config()
+        longest = getattr(text, "max_position_embeddings", None) or math.inf
+        if self._positions.max() >= longest or self._ids.max() >= text.vocab_size:
+            has = f"{type(self._model).__name__} reads {longest} tokens, of {text.vocab_size} kinds"
+            raise ValueError(f"{has}; shorten roles, or mend a tokenizer that has more kinds")
         arguments = {"input_ids": self._ids, "attention_mask": self._mask.long()}
         # As positions: told a number, Gemma 4 drops the other tokens within its layers.
         wanted = torch.arange(-last, 0, device=self._ids.device)
@@ -377,8 +377,7 @@ def _shared_batches(model, prompts, cells, budget, slack=SLACK, lower=None) -> I
 
 def _whole_batches(model, prompts, cells, budget, slack=SLACK, lower=None) -> Iterator[tuple]:
     """Yield rows of whole prompts, where prefixes cannot be shared, with cells and questions."""
-    shifts = RowShifts([s for _, s in cells], model.device)
-    n = len(prompts.suffixes)
+    shifts, n = RowShifts([s for _, s in cells], model.device), len(prompts.suffixes)
     cells_of, questions = np.divmod(np.arange(len(cells) * n), n)
     numbers = [cells[c][0] for c in cells_of]
     texts = [prompts.row(p, q) for p, q in zip(numbers, questions, strict=True)]

@@ -42,7 +42,6 @@ def decoder_layer(model, layer: int) -> torch.nn.Module:
 @contextmanager
 def _output_changed(model, layer: int, change: Callable) -> Iterator[None]:
     """Replace a layer's output by what `change` makes of it; out of place, it may be shared."""
-
     name, ran = type(model).__name__, []
 
     def hook(module, inputs, output):

@@ -9,8 +9,7 @@ import psutil
 import torch
 import transformers
 from torch.nn.functional import linear
-from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText
-from transformers import AutoTokenizer, BitsAndBytesConfig
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 from transformers.utils import logging
 
 from valuegraph.hooks import layers_of
@@ -81,15 +80,11 @@ class Respondent:
         """
         bits = [b for b in ("8bit", "4bit") if getattr(self.model, f"is_loaded_in_{b}", False)]
         method = getattr(self.model, "quantization_method", None)
-        return {
-            "name": self.name,
-            "revision": self.revision,
-            "architecture": type(self.model).__name__,
-            "parameters": self.model.num_parameters(),
-            "dtype": str(self.model.dtype).removeprefix("torch."),
-            "quantize": bits[0] if bits else method and str(getattr(method, "value", method)),
-            "device": self.device.type,
-        }
+        quantize = bits[0] if bits else method and str(getattr(method, "value", method))
+        kind, dtype = type(self.model).__name__, str(self.model.dtype).removeprefix("torch.")
+        facts = {"name": self.name, "revision": self.revision, "architecture": kind}
+        facts |= {"parameters": self.model.num_parameters(), "dtype": dtype, "quantize": quantize}
+        return facts | {"device": self.device.type}
 
 
 def load_model(name, *, device=None, dtype=None, quantize=None, revision=None) -> Respondent:
@@ -189,7 +184,7 @@ def read_config(files: ModelFiles) -> transformers.PreTrainedConfig:
 
 def loader_of(config: transformers.PreTrainedConfig) -> type | None:
     """Return what loads a decoder: a language model alone, or one that also sees."""
-    loaders = (AutoModelForCausalLM, AutoModelForImageTextToText)
+    loaders = (AutoModelForCausalLM, transformers.AutoModelForImageTextToText)
     known = (x for x in loaders if type(config) in x._model_mapping)
     return None if config.is_encoder_decoder else next(known, None)
 
