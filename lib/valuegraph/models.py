@@ -99,8 +99,9 @@ def load_model(name, *, device=None, dtype=None, quantize=None, revision=None) -
         A shipped organism (``organism-human``, ``-alien``, ``-plain``, ``-surface``),
         ``gemma-2b-it`` or ``llama-3-8b-it``, any other hub name (``owner/model``), a folder in
         Hugging Face format, or a GGUF file (with the package ``gguf``). Of a model that also sees
-        or hears, the language part is loaded; what has no chat template (base models) can be asked
-        in the layouts of Kang et al.
+        or hears, the language part is loaded, or all of it where transformers knows no such part
+        alone (Qwen-VL); what has no chat template (base models) can be asked in the layouts of Kang
+        et al.
     device : str or torch.device, optional
         By default the first CUDA GPU if there is one, else the CPU; ``"mps"`` is the GPU of a Mac.
     dtype : str or torch.dtype, optional
