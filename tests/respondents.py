@@ -88,7 +88,8 @@ def prompt_alone(respondent, question, role, intervention, fmt, prefill):
 
     @contextlib.contextmanager
     def shifted():
-        layers = respondent.model.get_decoder().layers
+        lists = [m for m in respondent.model.modules() if isinstance(m, torch.nn.ModuleList)]
+        layers = next(m for m in lists if len(m) == respondent.n_layers)  # whatever its name
         handles = [layers[shift.layer].register_forward_hook(hook(shift, [])) for shift in shifts]
         yield
         for handle in handles:

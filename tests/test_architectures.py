@@ -16,7 +16,8 @@ from transformers import AutoModelForCausalLM, AutoModelForImageTextToText
 
 from valuegraph import models
 from valuegraph.elicitation import elicit
-from valuegraph.forward import default_batch_tokens, tokens_in
+from valuegraph.forward import SLACK, default_batch_tokens, slack_of, tokens_in
+from valuegraph.hooks import layers_of
 from valuegraph.interventions import Shift
 from valuegraph.inventory import Inventory
 from valuegraph.model_files import WEIGHTS, fetch_weights, find_files
@@ -42,6 +43,9 @@ ALTUP = {"hidden_size_per_layer_input": 8, "laurel_rank": 4, "altup_num_inputs":
 ALTUP |= {"activation_sparsity_pattern": [0.0] * 4, "num_kv_shared_layers": 1, "sliding_window": 32}
 SHARED = {"num_kv_shared_layers": 2, "hidden_size_per_layer_input": 8, "sliding_window": 32}
 SHARED |= {"layer_types": ["sliding_attention", "full_attention"] * 2}
+LATENT = {"q_lora_rank": 16, "kv_lora_rank": 16, "qk_rope_head_dim": 8, "qk_nope_head_dim": 8}
+LATENT |= {"v_head_dim": 8, "num_key_value_heads": 4, "n_routed_experts": 2, "n_group": 1}
+LATENT |= {"moe_intermediate_size": 16, "topk_group": 1, "num_experts_per_tok": 1}
 
 #: Configurations with what makes them special.
 KINDS = {
@@ -58,7 +62,15 @@ KINDS = {
     "minimax": ("MiniMaxConfig", TEXT | {"num_experts_per_tok": 1, "num_local_experts": 2}),
     "mamba": ("MambaConfig", SIZES | {"state_size": 8}),
     "griffin": ("RecurrentGemmaConfig", TEXT | {"intermediate_size": 96, "lru_width": 32}),
+    # Layers and sizes of other names; ALiBi; a text model that gives itself as its decoder.
+    "gpt2": ("GPT2Config", SIZES | {"num_attention_heads": 4}),
+    "mpt": ("MptConfig", SIZES | {"num_attention_heads": 4}),
+    "llama4": ("Llama4TextConfig", TEXT | {"intermediate_size_mlp": 48, "num_local_experts": 2}),
+    # What stands before a text changes what is read, be it padding.
+    "deepseek": ("DeepseekV32Config", TEXT | LATENT | {"index_n_heads": 2, "index_topk": 16}),
+    "rwkv": ("RwkvConfig", SIZES),
 }
+CANNOT_WRITE = ("mamba", "griffin", "rwkv")
 PER_LAYER = {"gemma3n", "gemma4"}  # they embed words once more for each layer
 
 
@@ -67,6 +79,8 @@ def kind(llama):
     """Build a respondent of a kind, with the tokenizer of `llama`."""
 
     def build(name):
+        if name == "deepseek" and not hasattr(transformers, KINDS[name][0]):
+            pytest.skip("older releases do not know it")
         if name == "griffin" and Version(transformers.__version__) < Version("5.13"):
             pytest.skip("older releases let padding into the recurrent state")
         config_class, options = KINDS[name]
@@ -109,7 +123,7 @@ def test_every_kind_is_asked_and_shifted_as_alone(kind, questions, ask_alone, na
     assert_asked_as_alone(respondent, questions, ask_alone, pushes)
 
 
-@pytest.mark.parametrize("name", [name for name in KINDS if name not in ("mamba", "griffin")])
+@pytest.mark.parametrize("name", [name for name in KINDS if name not in CANNOT_WRITE])
 def test_rows_that_end_at_different_steps_are_written_as_alone(kind, questions, write_alone, name):
     respondent = kind(name)
 
@@ -129,7 +143,7 @@ def test_rows_that_end_at_different_steps_are_written_as_alone(kind, questions, 
     assert list(answers["text"]) == [text for _, text, *_ in expected]
 
 
-@pytest.mark.parametrize("name", ["mamba", "griffin"])
+@pytest.mark.parametrize("name", CANNOT_WRITE)
 def test_what_cannot_write_says_so(kind, questions, name):
     respondent = kind(name)
     message = f"{type(respondent.model).__name__} cannot write; ask it by mode='logit'"
@@ -143,7 +157,7 @@ def test_states_after_any_layer_are_those_of_each_prompt(kind, questions, name):
     layer = respondent.n_layers - 1
     found = states(respondent, ROLES, layer=layer, where="prompt", questions=texts)
     outputs = []
-    last = respondent.model.get_decoder().layers[layer]
+    last = layers_of(respondent.model)[layer]
     handle = last.register_forward_hook(lambda module, inputs, output: outputs.append(output))
     for role in ROLES:
         for text in texts:
@@ -156,9 +170,25 @@ def test_states_after_any_layer_are_those_of_each_prompt(kind, questions, name):
     np.testing.assert_allclose(found, expected, rtol=1e-2, atol=5e-3)
 
 
+@pytest.mark.parametrize("name", ["deepseek", "rwkv", "gpt2", "granite"])
+def test_texts_are_padded_only_where_that_changes_nothing(kind, name):
+    assert slack_of(kind(name).model) == (0 if name in ("deepseek", "rwkv") else SLACK)
+
+
+def test_more_than_a_model_reads_is_refused(kind, questions):
+    respondent = kind("gpt2")
+    long = Role("long", "You sing. " * 400)
+    message = r"reads 1024 tokens, of \d+ kinds; shorten roles, or mend a tokenizer"
+    with pytest.raises(ValueError, match=message):
+        elicit(respondent, questions, [long])
+    respondent.model.config.vocab_size = 9
+    with pytest.raises(ValueError, match="GPT2LMHeadModel reads 1024 tokens, of 9 kinds"):
+        elicit(respondent, questions, ROLES)
+
+
 def test_several_streams_are_no_residual_stream(kind, questions):
     respondent = kind("gemma3n")
-    message = "Gemma3nForCausalLM hand on 2 streams at once.* asking and sentences work"
+    message = "Gemma3nForCausalLM hand on several streams at once.* asking and sentences work"
     with pytest.raises(ValueError, match=message):
         states(respondent, ROLES, layer=1)
     with pytest.raises(ValueError, match=message):
@@ -258,12 +288,34 @@ def test_a_wrapper_is_a_respondent_as_it_is(wrapper, llama, questions, ask_alone
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
 
 
-def test_a_language_part_that_cannot_be_taken_out_is_named(tmp_path):
-    transformers.Qwen2_5_VLConfig().save_pretrained(tmp_path)
-    with pytest.raises(
-        ValueError, match=r"architecture: qwen2_5_vl_text\).* nor can one be loaded"
-    ):
-        load_model(tmp_path, device="cpu")
+def test_what_is_never_a_language_model_alone_is_loaded_whole(
+    llama, questions, ask_alone, tmp_path
+):
+    words = {"vocab_size": len(llama.tokenizer)}
+    rope = {"rope_type": "default", "rope_theta": 1e4, "mrope_section": [2, 1, 1]}
+    text = TEXT | words | {"rope_parameters": rope, "max_position_embeddings": 512}
+    sees = QWEN_SEES | {"out_hidden_size": 32, "fullatt_block_indexes": [0]}
+    config = transformers.Qwen2_5_VLConfig(text_config=text, vision_config=sees)
+    AutoModelForImageTextToText.from_config(config).save_pretrained(tmp_path)
+    llama.tokenizer.save_pretrained(tmp_path)
+    loaded = load_model(tmp_path, device="cpu")
+    assert loaded.description["architecture"] == "Qwen2_5_VLForConditionalGeneration"
+    assert (loaded.width, loaded.n_layers) == (32, 4)
+    assert_asked_as_alone(loaded, questions, ask_alone, [None, push(loaded, 1)])
+
+
+def test_a_layer_that_text_does_not_pass_is_refused(llama, questions):
+    words = {"vocab_size": len(llama.tokenizer), "pad_token_id": 0, "bos_token_id": 0}
+    rope = {"rope_type": "default", "rope_theta": 1e4}
+    text = TEXT | words | {"cross_attention_layers": [1, 3], "rope_parameters": rope}
+    config = transformers.MllamaConfig(text_config=text).text_config
+    model = transformers.MllamaForCausalLM(config).eval()
+    respondent = Respondent("mllama", model, llama.tokenizer)
+    assert len(elicit(respondent, questions, ROLES, interventions=[push(respondent, 2)])) == 8
+    with pytest.raises(ValueError, match="MllamaForCausalLM leaves out layer 3 for text"):
+        elicit(respondent, questions, ROLES, interventions=[push(respondent, 3)])
+    with pytest.raises(ValueError, match="leaves out layer 1 for text; take another layer"):
+        states(respondent, ROLES, layer=1)
 
 
 # --------------------------------------------------------------------------------- GGUF files

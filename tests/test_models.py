@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import psutil
 import pytest
 import torch
-from transformers import BertConfig, GPT2Config, LlamaForCausalLM, T5Config
+from transformers import BertConfig, LlamaForCausalLM, T5Config
 
 from valuegraph import models
 from valuegraph.model_files import WEIGHTS
@@ -168,7 +168,7 @@ def test_a_base_model_is_loaded_and_a_model_without_words_is_refused(folder):
         load_model(folder, device="cpu")
 
 
-@pytest.mark.parametrize("config", [T5Config, BertConfig, GPT2Config])
+@pytest.mark.parametrize("config", [T5Config, BertConfig])
 def test_what_is_no_decoder_with_layers_is_refused(config, tmp_path):
     config().save_pretrained(tmp_path)
     message = rf"\(architecture: {config.model_type}\) is no decoder with layers.*Gemma, Llama"

@@ -163,6 +163,15 @@ def test_an_answer_is_settled_soon_but_not_before_it_is_whole():
 # -------------------------------------------------------------------------------------- log-odds
 
 
+def test_spellings_are_found_that_the_tokenizer_makes_of_no_word_alone(llama):
+    """As where it puts a space before a text, so that it encodes "yes" as " yes"."""
+    tokenizer = deepcopy(llama.tokenizer)
+    tokenizer.backend_tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
+    assert tokenizer.encode("no") == tokenizer.encode(" no")
+    spaced, plain = AnswerReader.of(replace(llama, tokenizer=tokenizer)), AnswerReader.of(llama)
+    assert (spaced.yes_ids, spaced.no_ids) == (plain.yes_ids, plain.no_ids)
+
+
 def test_all_spellings_of_yes_and_no_are_read_and_nothing_else(respondent):
     tokenizer, reader = respondent.tokenizer, AnswerReader.of(respondent)
     for word, ids in (("yes", reader.yes_ids), ("no", reader.no_ids)):

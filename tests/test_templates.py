@@ -65,6 +65,12 @@ def test_a_template_that_fails_is_named_with_its_words(llama):
     broken = with_template(llama, "{{ raise_exception('only tools may speak') }}")
     with pytest.raises(ValueError, match=r"fails \(only tools may speak\); .*'kang-plain'"):
         prompt(broken)
+    # What it says to strings, not what it makes of the parts that are tried next.
+    stripping = "{{ raise_exception('no user') if messages[0].content is string }}"
+    with pytest.raises(ValueError, match=r"fails \(no user\)"):
+        prompt(with_template(llama, stripping + "{{ messages[0].content.strip() }}"))
+    with pytest.raises(ValueError, match=r"the chat template of .* fails \(.*no default"):
+        prompt(with_template(llama, {"rag": CHATML % (STRING, ""), "tool_use": ""}))
 
 
 def test_prompts_are_the_same_on_every_day(llama):
@@ -110,6 +116,26 @@ def test_each_role_has_what_the_template_writes_behind_the_question(llama, few_i
     alone = [ask_alone(moody, text, role)[0] for role in ROLES for text in few_items.items["text"]]
     assert answers["log_odds"].to_numpy() == pytest.approx(alone, abs=2e-5)
     assert len({prompt(moody, role).rpartition(QUESTION)[2] for role in ROLES}) == 2
+
+
+HARMONY = (
+    "{% for m in messages %}{{ '<|start|>' + m.role }}{% if m.role == 'assistant' %}"
+    "{{ '<|channel|>final' }}{% endif %}{{ '<|message|>' + m.content + '<|end|>' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|start|>assistant' }}{% endif %}"
+)
+
+
+def test_an_answer_is_read_where_its_words_would_begin(llama, few_items):
+    """Though the template asks to continue earlier, or does not ask at all."""
+    mute = CHATML.partition("{%% if add_generation_prompt")[0] % STRING
+    for template, end in (
+        (HARMONY, "<|start|>assistant<|channel|>final<|message|>Answer:"),
+        (mute, "<|im_end|>\n<|im_start|>assistant\nAnswer:"),
+        (CHATML % (" {{ m.content }}", ""), "<|im_start|>assistant\n Answer:"),
+    ):
+        other = with_template(llama, template)
+        assert prompt(other, ROLES[1]).endswith(end)
+        assert elicit(other, few_items, [None])["log_odds"].notna().all()
 
 
 # ------------------------------------------------------------------------- default system turns

@@ -5,17 +5,16 @@ What the driver and the libraries keep for themselves comes on top, so what bare
 
 import gc
 from collections.abc import Sequence
-from copy import deepcopy
 from math import ceil
 from typing import NamedTuple
 
 import pandas as pd
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM
+from transformers import AutoConfig
 
 from valuegraph.forward import LEAST_TOKENS, tokens_in
 from valuegraph.model_files import find_files
-from valuegraph.models import read_config
+from valuegraph.models import empty_model, read_config
 
 # Sizes of the gated models, as their makers published them: known without asking the hub.
 _SIZES = ("vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers")
@@ -72,8 +71,7 @@ def weight_bytes(config, quantize: str | None = None) -> int:
     """
     if quantize not in PRECISIONS:
         raise ValueError(f"quantize is {quantize!r}; there are {', '.join(map(repr, PRECISIONS))}")
-    with torch.device("meta"):  # shapes without memory
-        model = AutoModelForCausalLM.from_config(deepcopy(config), trust_remote_code=False)
+    model = empty_model(config)
     total, head = 2 * model.num_parameters(), model.get_output_embeddings()
     for layer in model.modules():
         if quantize and isinstance(layer, torch.nn.Linear) and layer is not head:

@@ -125,10 +125,8 @@ class ActedGraph:
         """Return the firm arrows as a graph like those found by watching; feedback is refused."""
         firm = _matrix(self.table, "firm", self.values).to_numpy(dtype=bool)
         if np.linalg.matrix_power(firm.astype(float), len(firm)).any():
-            raise ValueError(
-                "the firm arrows hold a cycle (feedback), which no graph found by watching can: "
-                "compare weights, or draw this graph as it is"
-            )
+            held = "the firm arrows hold a cycle (feedback), which no graph found by watching can"
+            raise ValueError(f"{held}: compare weights, or draw this graph as it is")
         return ValueGraph.from_adjacency(self.values, firm, {"method": "acting", **self.info})
 
     def needed(self, error: float = 0.1, *, share: float = 0.9) -> pd.DataFrame:
@@ -224,10 +222,8 @@ def acted_graph(
     if fitted is None:
         aimed = np.bincount(changes.target[changes.target >= 0], minlength=len(values))
         counts = ", ".join(f"{v} {n}" for v, n in zip(values, aimed, strict=True))
-        raise ValueError(
-            f"too few interventions: {counts}, and {np.sum(changes.target < 0)} about no value. "
-            "Give two or more for each value, such as a high and a low stance"
-        )
+        few = f"too few interventions: {counts}, and {np.sum(changes.target < 0)} about no value"
+        raise ValueError(f"{few}. Give two or more for each value, such as a high and a low stance")
     table = _table(fitted, values, floor)
     neutral, alone = changes.kind == NEUTRAL, {}
     families = pd.DataFrame(columns=["pushes", "arrows", "shared"], dtype=float)
@@ -242,17 +238,10 @@ def acted_graph(
     table = _joined(table, list(alone.values()))
     pairs = table[["cause", "effect"]]
     errors = pd.concat([pairs, pd.DataFrame(_off(fitted.parts), columns=PARTS)], axis=1)
-    info = {
-        "roles": changes.cube.shape[1],
-        "pushes": len(changes.cube),
-        "items": int(np.bincount(changes.item_value).min()),
-        "floor": floor,
-        "by": by,
-        "null_arrows": _null(changes.among(neutral), values, floor, null_draws, seed),
-        "null_draws": null_draws,
-        "seed": seed,
-        **_misfit(fitted),
-    }
+    info = {"roles": changes.cube.shape[1], "pushes": len(changes.cube)}
+    info |= {"items": int(np.bincount(changes.item_value).min()), "floor": floor, "by": by}
+    info["null_arrows"] = _null(changes.among(neutral), values, floor, null_draws, seed)
+    info |= {"null_draws": null_draws, "seed": seed, **_misfit(fitted)}
     return ActedGraph(tuple(values), table, families.rename_axis("kind"), errors, info)
 
 
@@ -293,8 +282,7 @@ def find_targets(answers, interventions, *, by="log_odds", alpha=0.01) -> pd.Dat
 def _changes(answers, interventions, targets, by) -> tuple[Changes, list[str]]:
     """Lay answers out as changes; refuse what is incomplete."""
     check_answers(answers, by)
-    values = list(answers["value"].unique())
-    names = [one.name for one in interventions]
+    values, names = list(answers["value"].unique()), [one.name for one in interventions]
     origin = [{"text": one.text or None, **getattr(one, "origin", {})} for one in interventions]
     origins = pd.DataFrame(origin, names, ["kind", "value", "text"], dtype=object)
     if unknown := [name for name in targets if name not in names]:
@@ -317,13 +305,10 @@ def _changes(answers, interventions, targets, by) -> tuple[Changes, list[str]]:
         raise ValueError(f"no answer of {role!r} to {item!r} under {name!r}; ask every role alike")
     if len(roles) < 2:
         raise ValueError("answers of one role have no error; ask two roles at least")
-    return Changes(
-        cube[1:] - cube[0],
-        np.array([values.index(v) for v in items]),
-        np.array([values.index(v) if v else -1 for v in origins["value"]]),
-        origins["text"].isna().to_numpy(dtype=int),
-        origins["kind"].to_numpy(dtype=str),
-    ), values
+    of_items = np.array([values.index(v) for v in items])
+    target = np.array([values.index(v) if v else -1 for v in origins["value"]])
+    group, kind = origins["text"].isna().to_numpy(dtype=int), origins["kind"].to_numpy(dtype=str)
+    return Changes(cube[1:] - cube[0], of_items, target, group, kind), values
 
 
 def _table(fitted: Fitted, values: Sequence[str], floor: float) -> pd.DataFrame:
@@ -348,8 +333,7 @@ def _joined(table: pd.DataFrame, several: list[pd.DataFrame]) -> pd.DataFrame:
     alike = alike.reshape(weights.shape)
     if len(several) > 1:
         common = (precision * weights).sum(axis=0) / precision.sum(axis=0)
-        q = (precision * (weights - common) ** 2).sum(axis=0)
-        differ = stats.chi2.sf(q, len(several) - 1)
+        differ = stats.chi2.sf((precision * (weights - common) ** 2).sum(axis=0), len(several) - 1)
     else:
         differ = np.full(len(table), np.nan)
     count = alike.sum(axis=0)
@@ -373,9 +357,8 @@ def _null(neutral: Changes, values, floor, draws, seed) -> float | None:
 def _misfit(fitted: Fitted) -> dict[str, float]:
     """Tell how far interventions do something past the graph, beyond noise."""
     left, noise, spare, df = fitted.misfit.sum(axis=0)
-    excess = max(0.0, (left - noise) / spare)
     p = stats.f.sf(left / noise, spare, df) if noise > 0 else 0.0
-    return {"side_effects": float(np.sqrt(excess)), "misfit_p": float(p)}
+    return {"side_effects": max(0.0, float((left - noise) / spare)) ** 0.5, "misfit_p": float(p)}
 
 
 def _off(figure: np.ndarray) -> np.ndarray:

@@ -201,14 +201,10 @@ def require_spread(answers: pd.DataFrame, *, by="log_odds", thresholds=None) -> 
     """Return answers, or refuse those from which no graph should be drawn (see `check_spread`)."""
     verdict = check_spread(answers, by=by, thresholds=thresholds)
     failed = verdict.checks.loc[list(verdict.failed)].itertuples()
-    reasons = [
-        f"{c.Index} {c.figure:.3g}, not {c.rule} {c.threshold:g} ({c.meaning})" for c in failed
-    ]
-    if reasons:
-        raise ValueError(
-            f"no graph should be drawn from these answers of {answers['model'].iloc[0]}: "
-            f"{'; '.join(reasons)}. Vary the roles, or set thresholds={{...}}."
-        )
+    form = "{0.Index} {0.figure:.3g}, not {0.rule} {0.threshold:g} ({0.meaning})".format
+    if reasons := "; ".join(map(form, failed)):
+        unfit = f"no graph should be drawn from these answers of {answers['model'].iloc[0]}"
+        raise ValueError(f"{unfit}: {reasons}. Vary the roles, or set thresholds={{...}}.")
     return answers
 
 

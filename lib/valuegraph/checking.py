@@ -17,6 +17,7 @@ import torch
 from valuegraph.answers import LOW_MASS, score_answers
 from valuegraph.elicitation import elicit
 from valuegraph.encoding import encode, encode_prompts
+from valuegraph.forward import ROUNDING
 from valuegraph.interventions import Shift
 from valuegraph.inventory import Inventory
 from valuegraph.probing import states
@@ -25,9 +26,6 @@ from valuegraph.pushes import mean_norm, stances
 from valuegraph.reading import AnswerReader
 from valuegraph.roles import RoleBank, sample_roles
 from valuegraph.tables import generator
-
-#: Largest difference of log-odds that rounding may make, by the type of the weights.
-ROUNDING = {torch.float32: 1e-3, torch.bfloat16: 0.3, torch.float16: 0.05}
 
 
 @contextmanager
@@ -62,7 +60,7 @@ def check_model(respondent, inventory: Inventory, bank: RoleBank, *, seed: int =
     items = items.groupby(["value", "key"], sort=False).head(1).reset_index(drop=True)
     few = replace(inventory, values=values, items=items)
     roles, fmt = sample_roles(bank, 2, seed=seed), PromptFormat()
-    exact, questions, rows = ROUNDING[respondent.model.dtype], list(few.items["text"]), {}
+    exact, questions, rows = ROUNDING.get(respondent.model.dtype, 1e-3), list(few.items["text"]), {}
 
     with _noted(rows, "site tokens"):
         prompts = encode_prompts(respondent, questions, roles, fmt, ANSWER_PREFIX, find_sites=True)

@@ -133,13 +133,11 @@ def act(
     shown = graph.arrows[["cause", "effect", "weight", "low", "high", "status"]]
     echo(f"{graph.caption}\n{shown.to_string(index=False, float_format='{:+.2f}'.format)}")
     columns = ["cause", "effect", "weight", "low", "high", "p", "firm", "status"]
-    _write(
-        json_file,
-        arrows=json.loads(graph.table[columns].to_json(orient="records")),
-        families=json.loads(graph.families.reset_index().to_json(orient="records")),
-        null={name: graph.info[name] for name in ("null_arrows", "null_draws")},
-        settings={"model": model, "inventory": inventory, **graph.info},
-    )
+    tables = graph.table[columns], graph.families.reset_index()
+    arrows, families = (json.loads(table.to_json(orient="records")) for table in tables)
+    null = {name: graph.info[name] for name in ("null_arrows", "null_draws")}
+    settings = {"model": model, "inventory": inventory, **graph.info}
+    _write(json_file, arrows=arrows, families=families, null=null, settings=settings)
 
 
 _Scores = Annotated[Path, Argument(help="CSV file: a row for each role, a column a value.")]

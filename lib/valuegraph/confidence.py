@@ -100,14 +100,10 @@ class Confidence:
         info = {**self.info, "threshold": threshold, "cycles": int(lost.sum())}
         if len(self.null):
             edges = (self.null >= least).sum(axis=(1, 2)) / 2
-            if "sentences" in info:
-                info |= sentence_facts(edges, skeleton.sum() / 2)
-            else:
-                info |= {"null_edges": float(edges.mean()), "null_sd": float(edges.std())}
-        info["edge_frequency"] = {
-            (self.values[i], self.values[j]): float(self.adjacencies[i, j])
-            for i, j in np.argwhere(np.triu(skeleton))
-        }
+            null = {"null_edges": float(edges.mean()), "null_sd": float(edges.std())}
+            info |= sentence_facts(edges, skeleton.sum() / 2) if "sentences" in info else null
+        v, pairs = self.values, np.argwhere(np.triu(skeleton))
+        info["edge_frequency"] = {(v[i], v[j]): float(self.adjacencies[i, j]) for i, j in pairs}
         return ValueGraph(self.values, marks, info)
 
     def __repr__(self) -> str:

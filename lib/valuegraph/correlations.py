@@ -122,8 +122,7 @@ def correlations_of(rows: np.ndarray) -> np.ndarray:
 
 def correlations_without_each(data: np.ndarray) -> np.ndarray:
     """Return the correlations without each row in turn: data ``(n, d)`` -> ``(n, d, d)``."""
-    n = len(data)
-    rows = data - data.mean(axis=0)
+    n, rows = len(data), data - data.mean(axis=0)
     # Leaving out a row takes n / (n - 1) of its own product from the sum of products.
     return as_correlation(rows.T @ rows - n / (n - 1) * rows[:, :, None] * rows[:, None, :])
 

@@ -71,8 +71,7 @@ def fit(changes: Changes, d: int) -> Fitted | None:
     sums = _Sums.of(changes, d)
     for w in range(d):
         chosen = changes.target != w
-        rows = changes.among(chosen)
-        others = np.flatnonzero(np.arange(d) != w)
+        rows, others = changes.among(chosen), np.flatnonzero(np.arange(d) != w)
         spare = len(rows.cube) - len(others) - len(np.unique(rows.group))
         if spare < MIN_SPARE or not np.isin(others, rows.target).all():
             return None

@@ -173,10 +173,9 @@ def text_and_shifts(one: Intervention | None, respondent: Respondent) -> tuple[s
     layers, width, name = respondent.n_layers, respondent.width, respondent.name
     for shift in one.shifts:
         if not 0 <= shift.layer < layers or shift.vector.shape != (width,):
-            raise ValueError(
-                f"shift {shift.name!r} has {len(shift.vector)} coordinates and acts after layer "
-                f"{shift.layer}; {name} has the width {width} and the layers 0 ... {layers - 1}"
-            )
+            has = f"{len(shift.vector)} coordinates and acts after layer {shift.layer}; {name}"
+            fits = f"has the width {width} and the layers 0 ... {layers - 1}"
+            raise ValueError(f"shift {shift.name!r} has {has} {fits}")
     return one.text.strip(), one.shifts
 
 

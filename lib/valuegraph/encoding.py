@@ -95,10 +95,9 @@ def encode_prompts(respondent, questions, roles, fmt, prefill, *, find_sites=Fal
     prefixes = [encode(respondent, prefix) for prefix, _ in heads]
     suffixes = [encode(respondent, suffix) for _, suffix in parts]
     # All prefixes end alike, so that one of them tells of all; suffixes begin with any word.
-    joined = len({suffix for _, suffix in heads}) == 1 and all(
-        prefixes[0] + ids == encode(respondent, prefix + suffix)
-        for ids, (prefix, suffix) in zip(suffixes, parts, strict=True)
-    )
+    first = [encode(respondent, prefix + suffix) for prefix, suffix in parts]
+    alike = len({suffix for _, suffix in heads}) == 1
+    joined = alike and first == [prefixes[0] + ids for ids in suffixes]
     whole = [] if joined else [render_parts(tokenizer, questions, r, **names) for r in roles]
     whole = [[encode(respondent, prefix + suffix) for prefix, suffix in row] for row in whole]
     sites = [site_tokens(tokenizer, prefix, fmt=fmt) for prefix, _ in heads if find_sites]
@@ -122,9 +121,9 @@ def encode(respondent: Respondent, text: str) -> list[int]:
             plain = plain.replace(token.content, " ")
         words = dict.fromkeys(re.findall(r"[\w'’-]+", plain))
         named = ", ".join([repr(word) for word in words if unknown in ids_of(word)][:5])
-        raise ValueError(
-            f"{respondent.name} does not know {named or 'a character'} in {text!r}. An organism "
-            "knows only the words of the inventory, life facts, stances and formats that come "
-            "with the package; ask it those, or ask another model"
+        lack = f"{respondent.name} does not know {named or 'a character'} in {text!r}. An organism"
+        those = (
+            "the words of the inventory, life facts, stances and formats that come with the package"
         )
+        raise ValueError(f"{lack} knows only {those}; ask it those, or ask another model")
     return ids

@@ -91,8 +91,7 @@ def best_dags(scores: np.ndarray) -> np.ndarray:
         member = np.nonzero(held[sets])[1].reshape(-1, size)
         others = sets[:, None] ^ 1 << member
         options = total[:, others] + best[:, member, others]
-        chosen = options.argmax(axis=2)
-        total[:, sets] = options.max(axis=2)
+        chosen, total[:, sets] = options.argmax(axis=2), options.max(axis=2)
         last[:, sets] = member[np.arange(len(sets)), chosen]
     dags, rest = np.zeros((b, d, d), dtype=bool), np.full(b, 2**d - 1)
     for _ in range(d):

@@ -24,9 +24,16 @@ from valuegraph.interventions import Intervention, Shift
 _HOLDERS = dict.fromkeys(("llama", "mistral", "qwen2", "gemma"), "llama") | {"qwen3": "hy_v3"}
 
 
+def layers_of(model) -> torch.nn.ModuleList | tuple:
+    """Return the layers of a decoder, by whatever name; none where they are not in one row."""
+    decoder = model.get_decoder()
+    decoder = getattr(decoder, "model", decoder)  # the text model of Llama 4 gives itself
+    return next((getattr(decoder, x) for x in ("layers", "h", "blocks") if hasattr(decoder, x)), ())
+
+
 def decoder_layer(model, layer: int) -> torch.nn.Module:
     """Return a layer of the model, counted from 0."""
-    layers = model.get_decoder().layers
+    layers = layers_of(model)
     if layer not in range(len(layers)):
         raise ValueError(f"layer {layer} does not exist; there are 0 ... {len(layers) - 1}")
     return layers[layer]
@@ -35,19 +42,23 @@ def decoder_layer(model, layer: int) -> torch.nn.Module:
 @contextmanager
 def _output_changed(model, layer: int, change: Callable) -> Iterator[None]:
     """Replace a layer's output by what `change` makes of it; out of place, it may be shared."""
+    name, ran = type(model).__name__, []
 
     def hook(module, inputs, output):
-        # Layers of some architectures return a tuple.
-        hidden, *rest = output if isinstance(output, tuple) else (output,)
+        # Layers of some architectures return a tuple, or a list.
+        ran.append(several := isinstance(output, (tuple, list)))
+        hidden, *rest = output if several else (output,)
         if hidden.dim() != 3:
-            those = f"{type(model).__name__} hand on {len(hidden)} streams at once, as in Gemma 3n"
+            those = f"{name} hand on several streams at once, as in Gemma 3n"
             raise ValueError(f"layers of {those}: no states, no shifts; asking and sentences work")
         changed = change(hidden)
-        return (changed, *rest) if isinstance(output, tuple) else changed
+        return (changed, *rest) if several else changed
 
     handle = decoder_layer(model, layer).register_forward_hook(hook)
     try:
         yield
+        if not ran:  # as layers of Llama 3.2 that attend to pictures
+            raise ValueError(f"{name} leaves out layer {layer} for text; take another layer")
     finally:
         handle.remove()
 

@@ -168,10 +168,8 @@ def split_items(inventory: Inventory, *, share: float, seed: int) -> tuple[Inven
         by_key = [np.flatnonzero((items["value"] == code) & (items["key"] == k)) for k in (1, -1)]
         for rows, n in zip(by_key, _shared_out(by_key, share, rng), strict=True):
             first[rng.permutation(rows)[:n]] = True
-    return tuple(
-        Inventory(f"{inventory.name}-{part}", items[rows], inventory.values)
-        for part, rows in (("learn", first), ("judge", ~first))
-    )
+    name, parts = inventory.name, (("learn", first), ("judge", ~first))
+    return tuple(Inventory(f"{name}-{part}", items[k], inventory.values) for part, k in parts)
 
 
 def _shared_out(by_key: list[np.ndarray], share: float, rng: np.random.Generator) -> list[int]:

@@ -214,8 +214,7 @@ def permutation_test(
     sign = 1 if larger_is_closer else -1
     of_graphs = isinstance(guess, ValueGraph)
     names, matrix = (guess.values, guess.marks) if of_graphs else (guess.index, guess.to_numpy())
-    null = []
-    rng = generator(seed)
+    null, rng = [], generator(seed)
     for order in rng.permuted(np.tile(np.arange(len(names)), (draws, 1)), axis=1):
         turned = matrix[np.ix_(order, order)]
         other = ValueGraph(names, turned) if of_graphs else pd.DataFrame(turned, names, names)

@@ -15,10 +15,8 @@ from huggingface_hub import errors, is_offline_mode, snapshot_download
 from valuegraph.organisms import ORGANISMS, organism_folder
 
 #: Short names of the models of Kang et al. (2025), both gated on the Hugging Face hub.
-HUB_NAMES = {
-    "gemma-2b-it": "google/gemma-2b-it",
-    "llama-3-8b-it": "meta-llama/Meta-Llama-3-8B-Instruct",
-}
+HUB_NAMES = {"gemma-2b-it": "google/gemma-2b-it"}
+HUB_NAMES |= {"llama-3-8b-it": "meta-llama/Meta-Llama-3-8B-Instruct"}
 
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 
@@ -82,10 +80,11 @@ def find_files(name: str | Path, *, revision: str | None = None) -> ModelFiles:
     folder = folder or _fetch(repository, revision, _SMALL_FILES)
     # An adapter would be loaded with weights from elsewhere, which no hash tells.
     if not (folder / "config.json").is_file() or (folder / "adapter_config.json").is_file():
-        raise FileNotFoundError(
-            f"{repository or folder} holds no model with a config.json{_offline()}; name a GGUF "
-            "file itself, and instead of an adapter the model into which it was merged"
+        lack = f"{repository or folder} holds no model with a config.json{_offline()}"
+        way = (
+            "name a GGUF file itself, and instead of an adapter the model into which it was merged"
         )
+        raise FileNotFoundError(f"{lack}; {way}")
     return ModelFiles(str(name), folder, repository)
 
 

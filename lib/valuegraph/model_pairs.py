@@ -132,8 +132,7 @@ def _p_alike(whole, left, noise: list[float], paired: bool, margin: float) -> fl
 def _equally_clear(rows, signals: list[float], rng: np.random.Generator) -> list[np.ndarray]:
     """Add noise to the model whose pattern is clearer until its signal is that of the other."""
     shares = np.sqrt(min(signals) / np.maximum(signals, 1e-12))
-    noise = [rng.standard_normal(x.shape) for x in rows]
-    mixed = zip(shares, rows, noise, strict=True)
+    mixed = zip(shares, rows, [rng.standard_normal(x.shape) for x in rows], strict=True)
     return [np.sqrt(share) * x + np.sqrt(1 - share) * e for share, x, e in mixed]
 
 

@@ -12,6 +12,7 @@ from torch.nn.functional import linear
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 from transformers.utils import logging
 
+from valuegraph.hooks import layers_of
 from valuegraph.model_files import ModelFiles, fetch_weights, find_files
 
 # What is true of every file that is read: it lies here, and no code comes with it.
@@ -67,7 +68,7 @@ class Respondent:
     @property
     def n_layers(self) -> int:
         """Number of layers."""
-        return self.model.config.get_text_config().num_hidden_layers
+        return len(layers_of(self.model))
 
     @property
     def description(self) -> dict[str, str | int | None]:
@@ -79,15 +80,11 @@ class Respondent:
         """
         bits = [b for b in ("8bit", "4bit") if getattr(self.model, f"is_loaded_in_{b}", False)]
         method = getattr(self.model, "quantization_method", None)
-        return {
-            "name": self.name,
-            "revision": self.revision,
-            "architecture": type(self.model).__name__,
-            "parameters": self.model.num_parameters(),
-            "dtype": str(self.model.dtype).removeprefix("torch."),
-            "quantize": bits[0] if bits else method and str(getattr(method, "value", method)),
-            "device": self.device.type,
-        }
+        quantize = bits[0] if bits else method and str(getattr(method, "value", method))
+        kind, dtype = type(self.model).__name__, str(self.model.dtype).removeprefix("torch.")
+        facts = {"name": self.name, "revision": self.revision, "architecture": kind}
+        facts |= {"parameters": self.model.num_parameters(), "dtype": dtype, "quantize": quantize}
+        return facts | {"device": self.device.type}
 
 
 def load_model(name, *, device=None, dtype=None, quantize=None, revision=None) -> Respondent:
@@ -102,8 +99,9 @@ def load_model(name, *, device=None, dtype=None, quantize=None, revision=None) -
         A shipped organism (``organism-human``, ``-alien``, ``-plain``, ``-surface``),
         ``gemma-2b-it`` or ``llama-3-8b-it``, any other hub name (``owner/model``), a folder in
         Hugging Face format, or a GGUF file (with the package ``gguf``). Of a model that also sees
-        or hears, the language part is loaded; what has no chat template (base models) can be asked
-        in the layouts of Kang et al.
+        or hears, the language part is loaded, or all of it where transformers knows no such part
+        alone (Qwen-VL); what has no chat template (base models) can be asked in the layouts of Kang
+        et al.
     device : str or torch.device, optional
         By default the first CUDA GPU if there is one, else the CPU; ``"mps"`` is the GPU of a Mac.
     dtype : str or torch.dtype, optional
@@ -177,10 +175,25 @@ def read_config(files: ModelFiles) -> transformers.PreTrainedConfig:
         raise ValueError(_NO_DECODER.format(files.name, "unknown to transformers")) from error
     except ImportError as error:
         raise ImportError(f"{files.name} needs the package gguf: pip install gguf") from error
+    if loader_of(text) is None:  # only all of it can be loaded
+        return config
     for name in ("dtype", "quantization_config", "tie_word_embeddings", "transformers_weights"):
         if text is not config and (shared := getattr(config, name, None)) is not None:
             setattr(text, name, shared)
     return text
+
+
+def loader_of(config: transformers.PreTrainedConfig) -> type | None:
+    """Return what loads a decoder: a language model alone, or one that also sees."""
+    loaders = (AutoModelForCausalLM, transformers.AutoModelForImageTextToText)
+    known = (x for x in loaders if type(config) in x._model_mapping)
+    return None if config.is_encoder_decoder else next(known, None)
+
+
+def empty_model(config: transformers.PreTrainedConfig) -> transformers.PreTrainedModel:
+    """Build a decoder without memory for its weights."""
+    with torch.device("meta"):
+        return loader_of(config).from_config(deepcopy(config), trust_remote_code=False)
 
 
 def available_memory(device: torch.device | str = "cpu") -> int:
@@ -207,11 +220,9 @@ def _default_dtype(checkpoint, quantize: str | None, device: torch.device) -> to
 
 def _count_parameters(config: transformers.PreTrainedConfig, files: ModelFiles) -> int:
     """Count the weights of the architecture, which must be a decoder with layers."""
-    if type(config) in transformers.MODEL_FOR_CAUSAL_LM_MAPPING and not config.is_encoder_decoder:
-        with torch.device("meta"):  # shapes without memory
-            model = AutoModelForCausalLM.from_config(deepcopy(config), trust_remote_code=False)
-        if hasattr(model.get_decoder(), "layers") and not hasattr(config, "transformers_weights"):
-            return model.num_parameters()
+    model = loader_of(config) and empty_model(config)
+    if model is not None and layers_of(model) and not hasattr(config, "transformers_weights"):
+        return model.num_parameters()
     raise ValueError(_NO_DECODER.format(files.name, config.model_type))
 
 
@@ -227,9 +238,10 @@ def _load_tokenizer(files: ModelFiles) -> transformers.PreTrainedTokenizerBase:
 
 def _load_weights(files: ModelFiles, config, device: torch.device, options: dict) -> object:
     """Load the weights and put them on the device."""
-    options |= {"config": config, "key_mapping": _ALONE, "gguf_file": files.gguf}
+    loader, options = loader_of(config), options | {"config": config, "gguf_file": files.gguf}
+    options["key_mapping"] = _ALONE if loader is AutoModelForCausalLM else None
     try:
-        model, report = AutoModelForCausalLM.from_pretrained(
+        model, report = loader.from_pretrained(
             files.folder, use_safetensors=True, output_loading_info=True, **_SAFELY, **options
         )
         model = model if "device_map" in options else model.to(device)

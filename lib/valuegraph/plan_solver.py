@@ -186,7 +186,6 @@ def _in_the_way(usable, p: Programme, targets, missed) -> str:
             return f"{one} and {other} are tied: {every} {a @ b / (a @ a):+.2g}"
     if p.whole.all():
         return "sentences come in steps"
-    free = p._replace(group=np.arange(len(p.group)))
-    if solve(free, bounded=False)[1].max() > _BEYOND:
+    if solve(p._replace(group=np.arange(len(p.group))), bounded=False)[1].max() > _BEYOND:
         return "no combination of the actions, at any dose, makes these changes together"
     return "the doses that these changes need together lie outside the actions' ranges"

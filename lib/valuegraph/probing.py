@@ -9,7 +9,7 @@ import torch
 from valuegraph.answers import NO_INTERVENTION
 from valuegraph.elicitation import names_of, text_and_shifts, with_text
 from valuegraph.encoding import encode, encode_prompts, pad_left
-from valuegraph.forward import Budget, Rows, buckets, default_batch_tokens
+from valuegraph.forward import Budget, Rows, buckets, default_batch_tokens, slack_of
 from valuegraph.hooks import RowShifts, recorded, tokens_of_places
 from valuegraph.interventions import AT_SITE, PLACES
 from valuegraph.prompts import ANSWER_PREFIX, PromptFormat, render_parts, render_prompt, site_tokens
@@ -56,7 +56,8 @@ def states(respondent, roles, *, layer, where="site-end", questions=(), fmt=None
         texts = [prompts.row(r, q) for r in range(len(roles)) for q in range(len(questions))]
         sites = [site for site in sites for _ in questions]
     of_text = {}
-    for group in buckets(list(map(len, texts)), budget=default_batch_tokens(respondent)):
+    budget, slack = default_batch_tokens(respondent), slack_of(respondent.model)
+    for group in buckets(list(map(len, texts)), budget=budget, slack=slack):
         padded = pad_left([texts[i] for i in group], respondent.device)
         with recorded(respondent.model, layer, stop=True) as outputs:
             Rows(respondent.model, padded, _NOTHING).read()
@@ -160,6 +161,7 @@ def _read(respondent, rows: Sequence[tuple], budget: int) -> np.ndarray:
     device = respondent.device
     words = respondent.model.config.get_text_config().vocab_size
     room = _LOGIT_BYTES // (12 * (scored + 1) * words)  # logits of all words take memory, too
+    room *= bool(slack_of(respondent.model))  # one at a time where padding is not ignored
     size, base, figures = max(1, min(room, budget // max(map(len, ids)))), None, []
     for some in (slice(start, start + size) for start in range(0, len(rows), size)):
         texts, moves = pad_left(ids[some], device), RowShifts(shifts[some], device)

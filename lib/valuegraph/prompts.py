@@ -11,6 +11,7 @@ that write today's date write the same day always, so that answers do not depend
 """
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import product, starmap
 
@@ -44,7 +45,7 @@ EXAMPLES = (
 )
 
 # No text contains it, and it is no white space, which many templates trim.
-_MARKER = "\x02"
+_MARKER, _ANSWER = "\x02", "\x03"
 
 # What opens or closes a thought, such as <think>, [THINK] or <|START_THINKING|>.
 _THOUGHT = re.compile(r"[<\[][|/:\w]*(?:think|thought|reason)[\w|]*[>\]]", re.IGNORECASE)
@@ -163,6 +164,10 @@ def _chat_frame(tokenizer, role: Role | None, fmt: PromptFormat, question: str) 
     elif role is not None:
         turns[0] = ("user", f"{role.text}\n{turns[0][1]}")
     text = render_turns(tokenizer, turns, add_generation_prompt=True)
+    # Some ask for a turn without leading to the place where its words begin (gpt-oss, Llama 2).
+    with suppress(ValueError):
+        begun = render_turns(tokenizer, [*turns, ("assistant", _ANSWER)]).partition(_ANSWER)[0]
+        text = begun if begun.startswith(text) else text
     tag = (_THOUGHT.findall(text.rpartition(question)[2]) or ["/"])[-1]
     if "/" in tag or "END" in tag:
         return text
@@ -174,17 +179,17 @@ def _chat_frame(tokenizer, role: Role | None, fmt: PromptFormat, question: str) 
 def render_turns(tokenizer, turns, **options) -> str:
     """Render turns (who, text) by the chat template, without a thought where it has the switch."""
     options |= {"tokenize": False, "enable_thinking": False}
-    options["chat_template"] = _DAY + tokenizer.get_chat_template()
     plain, why = [{"role": who, "content": text} for who, text in turns], "drops or changes turns"
     # Templates of models that also see want a list of parts, and make nothing of a string.
     parts = [turn | {"content": [{"type": "text", "text": turn["content"]}]} for turn in plain]
     for messages in (plain, parts):
         try:
-            text = tokenizer.apply_chat_template(messages, **options)
+            template = _DAY + tokenizer.get_chat_template()
+            text = tokenizer.apply_chat_template(messages, chat_template=template, **options)
             if all(content.strip() in text for _, content in turns):
                 return text
-        except (TemplateError, TypeError) as error:
-            why = f"fails ({error})"
+        except (TemplateError, TypeError, ValueError) as error:
+            why = why if "fails" in why else f"fails ({error})"
     raise ValueError(_UNFIT.format(tokenizer.name_or_path, why))
 
 

@@ -153,8 +153,7 @@ def agreement(read: pd.DataFrame, written: pd.DataFrame, *, n_boot=1000, seed=0)
     kinds = ((first, "log_odds"), (first, "answer"), (second, "answer"))
     cells = np.stack([_cells(table, column) for table, column in kinds])
     keys = items["key"].to_numpy(float)
-    weights = resampling.role_weights(cells.shape[1], n_boot, seed=seed)
-    figures = {}
+    weights, figures = resampling.role_weights(cells.shape[1], n_boot, seed=seed), {}
     for value in (*read["value"].unique(), "all"):
         here = (items["value"] == value).to_numpy() | (value == "all")
         figures[value] = _agreement(*cells[..., here], keys[here], weights)
@@ -184,22 +183,19 @@ def _cells(table: pd.DataFrame, column: str) -> np.ndarray:
 
 def _consistency(keyed: np.ndarray, weights: np.ndarray, halves: np.ndarray) -> np.ndarray:
     """Alpha, split-half reliability and mean item correlation in one format, (3, resamples)."""
-    k = keyed.shape[1]
-    c = resampled_covariance(keyed, weights)
+    k, c = keyed.shape[1], resampled_covariance(keyed, weights)
     alpha = ratio(k, k - 1) * (1 - ratio(np.trace(c, axis1=1, axis2=2), c.sum(axis=(1, 2))))
     a, b = halves.T.astype(float), (~halves).T.astype(float)  # (items, splits)
     to_b = c @ b
     within = (a * (c @ a)).sum(axis=1) * (b * to_b).sum(axis=1)
     r = finite_mean(ratio((a * to_b).sum(axis=1), np.sqrt(np.maximum(within, 0.0))))
-    of_items = _mean_of_pairs(as_correlation(c), [range(k)])
-    return np.stack([alpha, ratio(2 * r, 1 + r), of_items])
+    return np.stack([alpha, ratio(2 * r, 1 + r), _mean_of_pairs(as_correlation(c), [range(k)])])
 
 
 def _halves(keys: np.ndarray, n_splits: int, seed: int) -> np.ndarray:
     """Draw splits of the items in two halves that share out each key evenly, (splits, items)."""
     require_whole(n_splits, 1, "n_splits")
-    rng = generator(seed)
-    halves = np.zeros((n_splits, len(keys)), dtype=bool)
+    rng, halves = generator(seed), np.zeros((n_splits, len(keys)), dtype=bool)
     for half in halves:
         order = rng.permutation(len(keys))
         half[order[np.argsort(keys[order], kind="stable")][rng.integers(2) :: 2]] = True

@@ -68,10 +68,11 @@ class AnswerReader:
     def of(cls, respondent: Respondent) -> "AnswerReader":
         """Find the spellings of yes and no, with and without a space or capitals, of one token."""
         tokenizer, found = respondent.tokenizer, []
+        vocabulary = tokenizer.get_vocab().items()
         for word in ("yes", "no"):
-            spellings = [f"{s}{w}" for w in (word, word.title(), word.upper()) for s in ("", " ")]
-            encoded = [tokenizer(s, add_special_tokens=False)["input_ids"] for s in spellings]
-            found.append({ids[0] for ids in encoded if len(ids) == 1} - {tokenizer.unk_token_id})
+            # Of the vocabulary: some tokenizers encode a word alone as if a space stood before it.
+            spelt = {word, word.title(), word.upper()}
+            found.append({i for token, i in vocabulary if token.lstrip("Ġ▁ ") in spelt})
             if not found[-1]:
                 why = f"tokenizer {tokenizer.name_or_path!r} has no single token for {word!r}"
                 raise ValueError(f"{why}, so its log-odds cannot be read; use another model")

@@ -175,8 +175,7 @@ def sample_roles(bank: RoleBank, n: int, *, seed: int, p_fact=0.8, max_neutral=2
     drawn: dict[tuple[str, ...], None] = {}
     repeats = 0
     while len(drawn) < n:
-        has_fact = rng.random(len(choices)) < p_fact
-        picks = rng.integers(sizes)
+        has_fact, picks = rng.random(len(choices)) < p_fact, rng.integers(sizes)
         facts = [choices[k][picks[k]] for k in np.flatnonzero(has_fact)]
         if count := rng.integers(max_neutral + 1) or int(not facts):
             facts += [neutral[j] for j in rng.choice(len(neutral), size=count, replace=False)]

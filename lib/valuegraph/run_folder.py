@@ -66,8 +66,7 @@ def run_status(folder: str | Path) -> RunStatus:
     blocks = blocks_of(asked)
     missing = tuple(b.number for b in blocks if not block_file(folder, b.number).exists())
     done = sum(block.cells for block in blocks if block.number not in missing)
-    cells = sum(block.cells for block in blocks)
-    return RunStatus(folder, done, cells, asked["inventory.items"], missing)
+    return RunStatus(folder, done, sum(b.cells for b in blocks), asked["inventory.items"], missing)
 
 
 def read_run(folder: str | Path, *, partial: bool = False) -> pd.DataFrame:

@@ -66,11 +66,16 @@ def load_sae(source: str | Path, *, device: str = "cpu"):
             way = f"check the network and HF_HUB_OFFLINE ({type(error).__name__})"
             raise OSError(f"{name} cannot be downloaded; {way}") from error
     elif missing:
-        raise FileNotFoundError(
-            f"no autoencoder {name!r}: it is neither organism-human, organism-alien or a source of "
-            f"valuegraph.public_saes(), nor a folder with {missing[0]}. Load a repository of the "
+        told = (
+            f"no autoencoder {name!r}: it is neither organism-human, organism-alien or a source of"
+        )
+        told += (
+            f" valuegraph.public_saes(), nor a folder with {missing[0]}. Load a repository of the"
+        )
+        way = (
             f"hub by sae_lens.SAE.from_pretrained({name!r}, FOLDER_IN_IT), which works here as well"
         )
+        raise FileNotFoundError(f"{told} {way}")
     else:
         sae = SAE.load_from_disk(folder, device=device)
     sae.cfg.metadata.source = name

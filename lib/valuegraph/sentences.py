@@ -101,9 +101,11 @@ def sentence_model(scores: pd.DataFrame, sentences: pd.DataFrame) -> SentenceMod
     table = sentences.loc[roles]
     table = table.loc[:, table.nunique() > 1].sort_index(axis=1)
     if table.empty:
+        why = (
+            "no sentence is held by some roles and not by others; for roles that are not of a bank"
+        )
         raise ValueError(
-            "no sentence is held by some roles and not by others; for roles that are not of a bank "
-            "make the table yourself, such as a column for each job of personas"
+            f"{why} make the table yourself, such as a column for each job of personas"
         )
     several = table.columns.nlevels > 1
     kind = table.columns.get_level_values(0) if several else pd.Index([""] * table.shape[1])

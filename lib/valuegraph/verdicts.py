@@ -222,9 +222,8 @@ def _relative_reliability(data, people, drawn) -> dict[str, float]:
     left, pattern = of.correlations_without_each(data), of.pairs_of(np.corrcoef(data.T))
     noise, error = of.shared_noise(left, left), of.jackknife_error(of.pairs_of(left).var(axis=-1))
     signal = pattern.var() - noise + ndtri([0.025, 0.5, 0.975]) * error
-    signal_of_people = of.pairs_of(people).var()
     noise_of_people = (of.pairs_of(drawn - people) ** 2).mean() / 2  # in halves there is twice it
-    squared = signal / noise * noise_of_people / signal_of_people
+    squared = signal / noise * noise_of_people / of.pairs_of(people).var()
     low, middle, high = np.sqrt(np.clip(squared, 0, 1)).tolist()
     return {"reliability_low": low, "reliability": middle, "reliability_high": high}
 
