@@ -13,6 +13,7 @@ from pathlib import Path
 from huggingface_hub import errors, is_offline_mode, snapshot_download
 
 from valuegraph.organisms import ORGANISMS, organism_folder
+from valuegraph.tables import refusing, require
 
 #: Short names of the models of Kang et al. (2025), both gated on the Hugging Face hub.
 HUB_NAMES = {
@@ -82,10 +83,9 @@ def find_files(name: str | Path, *, revision: str | None = None) -> ModelFiles:
     folder = folder or _fetch(repository, revision, _SMALL_FILES)
     # An adapter would be loaded with weights from elsewhere, which no hash tells.
     if not (folder / "config.json").is_file() or (folder / "adapter_config.json").is_file():
-        raise FileNotFoundError(
-            f"{repository or folder} holds no model with a config.json{_offline()}; name a GGUF "
-            "file itself, and instead of an adapter the model into which it was merged"
-        )
+        way_out = "name a GGUF file itself, and instead of an adapter what it was merged into"
+        lack = f"{repository or folder} holds no model with a config.json{_offline()}"
+        raise FileNotFoundError(f"{lack}; {way_out}")
     return ModelFiles(str(name), folder, repository)
 
 
@@ -104,17 +104,17 @@ def fetch_weights(files: ModelFiles) -> str:
     # Where both are there, transformers takes the single file, not the index.
     index = folder / INDEX
     if not (folder / wanted[0]).is_file() and index.is_file():
-        wanted = sorted({*json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()})
-        if outside := [p for p in wanted if not re.fullmatch(r"[^/\\]+\.safetensors", p)]:
-            raise ValueError(f"{index} names {outside[0]!r}, no safetensors file beside it")
+        with refusing(f"{index} is no index of weights"):
+            wanted = sorted({*json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()})
+            if outside := [p for p in wanted if not re.fullmatch(r"[^/\\]+\.safetensors", p)]:
+                raise ValueError(f"it names {outside[0]!r}, no safetensors file beside it")
         if repository:
             _fetch(repository, folder.name, wanted)
     if missing := [part for part in wanted if not (folder / part).is_file()]:
-        raise FileNotFoundError(
-            f"{repository or folder} lacks {len(missing)} of its {len(wanted)} weights files, "
-            f"first {missing[0]}{_offline()}. Pickled weights (.bin, .pt), which can run any code, "
-            "are never loaded: save a model that you trust anew with save_pretrained"
-        )
+        lack = f"{repository or folder} lacks {len(missing)} of its {len(wanted)} weights files"
+        never = "Pickled weights (.bin, .pt), which can run any code, are never loaded"
+        way_out = "save a model that you trust anew with save_pretrained"
+        raise FileNotFoundError(f"{lack}, first {missing[0]}{_offline()}. {never}: {way_out}")
     if repository:
         return folder.name
     hashes = [_sha256(folder / part) for part in wanted]
@@ -132,8 +132,7 @@ def _locate(name: str | Path) -> tuple[str | None, Path | None]:
     known = f"known names are {', '.join([*ORGANISMS, *HUB_NAMES])}"
     if isinstance(name, Path) or text.startswith((".", "/", "~")) or text.count("/") > 1:
         raise FileNotFoundError(f"there is no model folder {text}; {known}")
-    if "/" not in text:
-        raise ValueError(f"unknown model {text!r}; {known}; or give owner/model or a folder")
+    require("/" in text, f"unknown model {text!r}; {known}; or give owner/model or a folder")
     return text, None
 
 
