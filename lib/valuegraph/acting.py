@@ -30,8 +30,7 @@ from valuegraph.direct_effects import PARTS, Changes, Fitted, fit
 from valuegraph.drawing import Drawing, draw
 from valuegraph.exact import search_pushes
 from valuegraph.graph import ValueGraph
-from valuegraph.interventions import Intervention
-from valuegraph.tables import generator
+from valuegraph.tables import generator, require, require_between
 
 #: Smallest weight of interest: less than a twelfth of a push is passed on. The organisms' own
 #: weights differ from the planted ones by up to .06 at eight roles, so that less says nothing.
@@ -125,9 +124,9 @@ class ActedGraph:
         """Return the firm arrows as a graph like those found by watching; feedback is refused."""
         firm = _matrix(self.table, "firm", self.values).to_numpy(dtype=bool)
         if np.linalg.matrix_power(firm.astype(float), len(firm)).any():
+            way_out = "compare weights, or draw this graph as it is"
             raise ValueError(
-                "the firm arrows hold a cycle (feedback), which no graph found by watching can: "
-                "compare weights, or draw this graph as it is"
+                f"firm arrows hold a cycle (feedback), as no graph may here: {way_out}"
             )
         return ValueGraph.from_adjacency(self.values, firm, {"method": "acting", **self.info})
 
@@ -187,14 +186,7 @@ class ActedGraph:
 
 
 def acted_graph(
-    answers: pd.DataFrame,
-    interventions: Sequence[Intervention],
-    *,
-    targets: Mapping[str, str] | None = None,
-    by: str = "log_odds",
-    floor: float = FLOOR,
-    null_draws: int = 20,
-    seed: int = 0,
+    answers, interventions, *, targets=None, by="log_odds", floor=FLOOR, null_draws=20, seed=0
 ) -> ActedGraph:
     """Find direct effects of values on one another from answers under interventions.
 
@@ -217,17 +209,14 @@ def acted_graph(
     null_draws, seed : int
         How often targets are drawn for the neutral sentences.
     """
-    if not floor >= 0:
-        raise ValueError(f"floor must be 0 or more, got {floor}")
+    require(floor >= 0, f"floor must be 0 or more, got {floor}")
     changes, values = _changes(answers, interventions, targets or {}, by)
     fitted = fit(changes, len(values))
     if fitted is None:
         aimed = np.bincount(changes.target[changes.target >= 0], minlength=len(values))
         counts = ", ".join(f"{v} {n}" for v, n in zip(values, aimed, strict=True))
-        raise ValueError(
-            f"too few interventions: {counts}, and {np.sum(changes.target < 0)} about no value. "
-            "Give two or more for each value, such as a high and a low stance"
-        )
+        counts += f", and {np.sum(changes.target < 0)} about no value"
+        raise ValueError(f"too few interventions: {counts}; give two or more for each value")
     table = _table(fitted, values, floor)
     neutral, alone = changes.kind == NEUTRAL, {}
     families = pd.DataFrame(columns=["pushes", "arrows", "shared"], dtype=float)
@@ -242,17 +231,10 @@ def acted_graph(
     table = _joined(table, list(alone.values()))
     pairs = table[["cause", "effect"]]
     errors = pd.concat([pairs, pd.DataFrame(_off(fitted.parts), columns=PARTS)], axis=1)
-    info = {
-        "roles": changes.cube.shape[1],
-        "pushes": len(changes.cube),
-        "items": int(np.bincount(changes.item_value).min()),
-        "floor": floor,
-        "by": by,
-        "null_arrows": _null(changes.among(neutral), values, floor, null_draws, seed),
-        "null_draws": null_draws,
-        "seed": seed,
-        **_misfit(fitted),
-    }
+    info = {"roles": changes.cube.shape[1], "pushes": len(changes.cube)}
+    info |= {"items": int(np.bincount(changes.item_value).min()), "floor": floor, "by": by}
+    info["null_arrows"] = _null(changes.among(neutral), values, floor, null_draws, seed)
+    info |= {"null_draws": null_draws, "seed": seed, **_misfit(fitted)}
     return ActedGraph(tuple(values), table, families.rename_axis("kind"), errors, info)
 
 
@@ -276,6 +258,7 @@ def find_targets(answers, interventions, *, by="log_odds", alpha=0.01) -> pd.Dat
         By intervention: ``target``, the value that it moves most by itself (``""``: none);
         ``moved``, by how many standard errors; ``others``, how many more it moves by itself.
     """
+    require_between(alpha, 0, 1, "alpha")
     every = {one.name: "" for one in interventions}
     changes, values = _changes(answers, interventions, every, by)
     neutral = np.array([getattr(one, "origin", {}).get("value") == "" for one in interventions])
@@ -315,15 +298,11 @@ def _changes(answers, interventions, targets, by) -> tuple[Changes, list[str]]:
     if np.isnan(cube).any():
         name, role, item = whole[np.argmax(np.isnan(cube.ravel()))]
         raise ValueError(f"no answer of {role!r} to {item!r} under {name!r}; ask every role alike")
-    if len(roles) < 2:
-        raise ValueError("answers of one role have no error; ask two roles at least")
-    return Changes(
-        cube[1:] - cube[0],
-        np.array([values.index(v) for v in items]),
-        np.array([values.index(v) if v else -1 for v in origins["value"]]),
-        origins["text"].isna().to_numpy(dtype=int),
-        origins["kind"].to_numpy(dtype=str),
-    ), values
+    require(len(roles) >= 2, "answers of one role have no error; ask two roles at least")
+    of_items = np.array([values.index(v) for v in items])
+    aimed = np.array([values.index(v) if v else -1 for v in origins["value"]])
+    groups, kinds = origins["text"].isna().to_numpy(dtype=int), origins["kind"].to_numpy(dtype=str)
+    return Changes(cube[1:] - cube[0], of_items, aimed, groups, kinds), values
 
 
 def _table(fitted: Fitted, values: Sequence[str], floor: float) -> pd.DataFrame:

@@ -104,10 +104,8 @@ class Confidence:
                 info |= sentence_facts(edges, skeleton.sum() / 2)
             else:
                 info |= {"null_edges": float(edges.mean()), "null_sd": float(edges.std())}
-        info["edge_frequency"] = {
-            (self.values[i], self.values[j]): float(self.adjacencies[i, j])
-            for i, j in np.argwhere(np.triu(skeleton))
-        }
+        pairs = [(i, j, self.values[i], self.values[j]) for i, j in np.argwhere(np.triu(skeleton))]
+        info["edge_frequency"] = {(a, b): float(self.adjacencies[i, j]) for i, j, a, b in pairs}
         return ValueGraph(self.values, marks, info)
 
     def __repr__(self) -> str:

@@ -122,9 +122,8 @@ def encode(respondent: Respondent, text: str) -> list[int]:
             plain = plain.replace(token.content, " ")
         words = dict.fromkeys(re.findall(r"[\w'’-]+", plain))
         named = ", ".join([repr(word) for word in words if unknown in ids_of(word)][:5])
-        raise ValueError(
-            f"{respondent.name} does not know {named or 'a character'} in {text!r}. An organism "
-            "knows only the words of the inventory, life facts, stances and formats that come "
-            "with the package; ask it those, or ask another model"
-        )
+        known = "the words of the inventory, life facts, stances and formats of the package"
+        way_out = f"An organism knows only {known}; ask it those, or ask another model"
+        unknown = f"{respondent.name} does not know {named or 'a character'} in {text!r}"
+        raise ValueError(f"{unknown}. {way_out}")
     return ids

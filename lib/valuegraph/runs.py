@@ -85,6 +85,7 @@ class Sweep:
         source = self.model if isinstance(self.model, tuple) else (self.model,)
         model = ModelSource(*(option and str(option).removeprefix("torch.") for option in source))
         vars(self).update(model=model, formats=formats, roles=tuple(self.roles))
+        vars(self).update(interventions=tuple(self.interventions))
         require_whole(self.block_size, 1, "block_size")
         check_options(self.mode, self.prior, self.max_new_tokens, batch_tokens=1)
         for what in ("role", "intervention", "format"):
