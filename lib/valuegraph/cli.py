@@ -51,11 +51,9 @@ def main() -> None:
     try:
         app()
     except Exception as error:
-        foreseen = ValueError | OSError | MemoryError | ImportError | RuntimeError
+        known = ValueError | OSError | MemoryError | ImportError | RuntimeError
         place = traceback.format_tb(error.__traceback__)[-1].split("\n")[0]
-        told = (
-            error if isinstance(error, foreseen) else f"{error!r}, not foreseen; report it:{place}"
-        )
+        told = error if isinstance(error, known) else f"{error!r}, not foreseen; report it:{place}"
         say(f"error: {told}")
         missing = FileNotFoundError | FileExistsError | NotADirectoryError | IsADirectoryError
         raise SystemExit(2 if isinstance(error, ValueError | missing) else 1) from error
