@@ -29,6 +29,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from safetensors.torch import load, save
 
 import valuegraph as vg
 from valuegraph import cli, runs
@@ -111,6 +112,11 @@ def call(*arguments: object) -> None:
     """The command line, as a user calls it."""
     sys.argv = ["valuegraph", *map(str, arguments)]
     cli.main()
+
+
+def badly(said: str) -> bool:
+    """Whether a traceback was shown, or its last line because nobody had foreseen it."""
+    return "Traceback" in said or "not foreseen" in said
 
 
 # ---------------------------------------------------------------- kills and full disks
@@ -205,7 +211,7 @@ def tables(whole: Path) -> Iterator[tuple[str, Attack]]:
 
         code, said = child(writes)
         there = (folder / "scores.csv").read_text()
-        if code == 1 and there == "what was there" and "Traceback" not in said:
+        if code == 1 and there == "what was there" and not badly(said):
             return None
         return f"exit {code}, {said!r}, the table holds {there[:40]!r}"
 
@@ -217,10 +223,34 @@ def tables(whole: Path) -> Iterator[tuple[str, Attack]]:
         same = out.read_bytes() == before
         return None if code == 2 and same else f"exit {code}, same {same}: {said!r}"
 
+    def over_something(command, option, kind, rng, folder):
+        sound_scores().to_csv(folder / "scores.csv")
+        shutil.copytree(whole, folder / "run")
+        os.mkfifo(folder / "pipe")
+        (folder / "link.json").symlink_to(folder / "run" / "manifest.json")
+        before = vg.read_run(folder / "run"), (folder / "scores.csv").read_bytes()
+        code, said = child(partial(call, *command, option, folder / kind))
+        after = vg.read_run(folder / "run"), (folder / "scores.csv").read_bytes()
+        same = after[0].equals(before[0]) and after[1] == before[1] and (folder / "pipe").is_fifo()
+        held = code == 2 and same and not badly(said)
+        return None if held else f"exit {code}, same {same}: {said!r}"
+
     for i in range(6):
         yield f"full disk {i}", onto_full_disk
     for name in ("manifest.json", "answers-000003.parquet"):
         yield f"over {name}", partial(over_the_run, name)
+    figures, scored = ("discover", "scores.csv"), ("scores", whole, "--flat")
+    for kind in (
+        "run/manifest.json",
+        "run/answers-000002.parquet",
+        "link.json",
+        "run",
+        "pipe",
+        ".",
+    ):
+        for command, option in ((figures, "--json"), (scored, "--out")):
+            yield f"{option} {kind}", partial(over_something, command, option, kind)
+    yield "--json scores.csv", partial(over_something, figures, "--json", "scores.csv")
 
 
 # ---------------------------------------------------------------- damaged files
@@ -289,7 +319,7 @@ def broken_text(name, content, command, rng, folder) -> str | None:
         call(*command)
 
     code, said = child(use)
-    return None if code in (0, 1, 2) and "Traceback" not in said else f"exit {code}: {said[-400:]}"
+    return None if code in (0, 1, 2) and not badly(said) else f"exit {code}: {said[-400:]}"
 
 
 def broken_structure(content, rng, folder) -> str | None:
@@ -342,6 +372,74 @@ def mutated(content: str, rng: np.random.Generator) -> bytes:
         content = "\n".join(lines)
     raw = content.encode()
     return raw if rng.random() < 0.9 else raw.decode().encode("utf-16")
+
+
+def folders(whole: Path) -> Iterator[tuple[str, Attack]]:
+    """Break one file of a model's folder, or of an autoencoder's: one line, and nothing made up."""
+    source, few = organism_folder(NAME), few_questions()
+    model = ("config.json", "tokenizer.json", "tokenizer_config.json", "model.safetensors")
+    autoencoder = ("cfg.json", "sae_weights.safetensors")
+
+    def broken(name, rng, folder):
+        inside = Path("sae", name) if name in autoencoder else Path(name)
+        shutil.copytree(source, folder / "model", ignore=shutil.ignore_patterns("*.md"))
+        path = folder / "model" / inside
+        path.write_bytes(damage(path, rng))
+
+        def use():
+            if name in autoencoder:
+                try:
+                    vg.feature_shift(vg.load_sae(path.parent), 1, coefficient=1.0)
+                except (ValueError, OSError) as error:
+                    print(error, file=sys.stderr)
+                return
+            table = few.items.join(few.values.loc[few.items["value"]].reset_index(drop=True))
+            table.to_csv(folder / "few.csv", index=False)
+            asked = ("--inventory", folder / "few.csv", "--roles", 1, "--out", folder / "out")
+            call("elicit", "--model", folder / "model", *asked)
+
+        code, said = child(use)
+        return None if code in (0, 1, 2) and not badly(said) else f"exit {code}: {said[-400:]!r}"
+
+    for i in range(12):
+        for name in (*model, *autoencoder):
+            yield f"{name} {i}", partial(broken, name)
+
+
+def damage(path: Path, rng: np.random.Generator) -> bytes:
+    """Content of a file with one thing wrong: an entry of JSON, a tensor, or the whole of it."""
+    junk = [
+        b"",
+        b"[]",
+        b"null",
+        b"3",
+        b"{}",
+        b"\xff\xfe",
+        b"[" * 100_000,
+        b"version https://git-lfs",
+    ]
+    if rng.random() < 0.25:
+        return junk[int(rng.integers(len(junk)))]
+    if path.suffix == ".json":
+        content = json.loads(path.read_text())
+        odd = [None, -1, 0, 7, 10**9, "x", "", [], {}, 1.5, float("nan"), True]
+        key = list(content)[int(rng.integers(len(content)))]
+        content[key] = odd[int(rng.integers(len(odd)))]
+        if rng.random() < 0.2:
+            del content[key]
+        return json.dumps(content).encode()
+    tensors = load(path.read_bytes())
+    name = list(tensors)[int(rng.integers(len(tensors)))]
+    kind = int(rng.integers(4))
+    if kind == 0:
+        return path.read_bytes()[: int(rng.integers(path.stat().st_size))]
+    if kind == 1:
+        del tensors[name]
+    elif kind == 2:
+        tensors[name] = tensors[name][..., :-1].contiguous()
+    else:
+        tensors[name].view(-1)[0] = float("nan")
+    return save(tensors, {"format": "pt"})
 
 
 # ---------------------------------------------------------------- arguments
@@ -400,7 +498,7 @@ def options(whole: Path) -> Iterator[tuple[str, Attack]]:
         # What is no number, the command line refuses by the option's name.
         named = str(value) in said.replace("\n", " ") or f"'{option}'" in said
         left = (folder / "out" / "manifest.json").exists()
-        if code == 2 and named and not left and "Traceback" not in said:
+        if code == 2 and named and not left and not badly(said):
             return None
         return f"exit {code}, value named {named}, manifest left {left}: {said[-300:]!r}"
 
@@ -448,9 +546,21 @@ def calls(whole: Path) -> Iterator[tuple[str, Attack]]:
         (partial(vg.Shift, "up", 1), "vector", [np.array([np.nan]), np.array([np.inf]), "x", None]),
         (partial(vg.Sentence, "said"), "text", ["", " ", None, 3]),
         (partial(vg.PromptFormat), "wording", ["shout", None, 3]),
+        (partial(vg.find_targets, answers, []), "alpha", [0, 1, -1, np.nan, "x", None]),
+        (
+            partial(vg.cosine, [1.0, 2.0]),
+            "truth",
+            [[0, 0], [np.nan, 1], [np.inf, 1], [1e300, 1e300]],
+        ),
+        (partial(vg.mantel, near), "guess", [near * np.nan, near * 1e300]),
         (partial(vg.discover), "data", [scores.iloc[:3], scores * np.nan, scores * 1j, near]),
         (partial(vg.compare), "scores", [scores.iloc[:3], scores * np.inf, scores[["AC"]]]),
         (partial(vg.score_answers), "answers", [pd.concat([answers] * 2), answers.iloc[:0]]),
+        (
+            partial(vg.score_answers),
+            "answers",
+            [answers.assign(key=k) for k in (2, 0, np.nan, "1")],
+        ),
     ]
 
     def refused(function, name, value, rng, folder):
@@ -473,7 +583,7 @@ def calls(whole: Path) -> Iterator[tuple[str, Attack]]:
 
 # ---------------------------------------------------------------- all of them
 
-KINDS = {each.__name__: each for each in (kills, tables, flips, texts, options, calls)}
+KINDS = {each.__name__: each for each in (kills, tables, flips, texts, folders, options, calls)}
 
 
 def attack(

@@ -61,7 +61,7 @@ def test_a_liking_for_yes_cancels_in_scores_and_is_measured(simulate):
 @pytest.mark.parametrize(
     ("answers", "by", "message"),
     [
-        (ANSWERS, "mass", "by is 'mass'; use 'log_odds' or 'answer'"),
+        (ANSWERS, "mass", "unknown by 'mass'; known are log_odds, answer"),
         (ANSWERS.drop(columns="key"), "answer", "answers lacks the columns key"),
         (ANSWERS[:0], "answer", "answers lacks rows"),
         (pd.concat([ANSWERS, ANSWERS.assign(model="n")]), "answer", "several models"),
@@ -263,3 +263,9 @@ def test_spread_is_that_of_one_intervention_and_known_thresholds(varied):
         check_spread(pd.concat([varied, varied.assign(intervention="push")]))
     with pytest.raises(ValueError, match="known are same_answer, item_spread"):
         check_spread(varied, thresholds={"spread": 1})
+
+
+@pytest.mark.parametrize("key", [2, 0, np.nan, "1"])
+def test_keys_are_one_or_minus_one(key):
+    with pytest.raises(ValueError, match="keys are .*; use 1 and -1"):
+        score_answers(ANSWERS.assign(key=key))

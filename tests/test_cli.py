@@ -6,6 +6,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import psutil
 import pytest
@@ -104,6 +105,34 @@ def test_scores_are_written_whole_and_never_over_a_run(few, call):
         assert code == 2 and "run/answers-000000.parquet is damaged" in told
 
 
+def test_figures_are_never_written_over_what_is_read_or_run(few, call, tmp_path):
+    assert call(*FEW, "--out", "run")[0] == 0
+    scores = pd.DataFrame(np.random.default_rng(3).normal(size=(60, 3)), columns=list("abc"))
+    scores.to_csv("scores.csv", index_label="role")
+    Path("link.json").symlink_to("run/manifest.json")
+    Path("kept.json").write_text('{"figures": 1}')
+    Path("also.json").symlink_to("kept.json")
+    for name, fault in (
+        ("run/manifest.json", "is named like a file of a run"),
+        ("link.json", "is named like a file of a run"),
+        ("run", "is a folder, a device or a pipe"),
+        ("scores.csv", "holds something else than figures"),
+    ):
+        there = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+        code, told = call("discover", "scores.csv", "--json", name)
+        assert code == 2 and fault in told, (name, told)
+        assert there == {path: path.read_bytes() for path in there}
+    assert call("discover", "scores.csv", "--json", "also.json")[0] == 0
+    assert Path("also.json").is_symlink() and "edges" in json.loads(Path("kept.json").read_text())
+
+
+def test_what_nobody_foresaw_ends_in_one_line_too(few, call, monkeypatch):
+    assert call(*FEW, "--out", "run")[0] == 0
+    monkeypatch.setattr(cli, "read_run", lambda *_, **__: {}["a key"])
+    code, told = call("scores", "run", "--out", "scores.csv")
+    assert code == 1 and "KeyError('a key'), not foreseen; report it: File" in told
+
+
 def test_ctrl_c_and_trouble_on_the_way_end_in_one_line(few, call, monkeypatch):
     def interrupted(*arguments):
         raise KeyboardInterrupt
@@ -181,6 +210,6 @@ def test_tables_of_scores_need_no_notebook(call, tmp_path, monkeypatch):
     assert verdict["verdict"] in ("inside", "outside", "cannot tell")
     assert verdict["low"] < verdict["agreement"] < verdict["high"]
     code, told = call("discover", "scores.csv", "--method", "ges")
-    assert code == 2 and "choose one of pc, exact" in told
+    assert code == 2 and "known are pc, exact" in told
     code, told = call("compare", "nowhere.csv")
     assert code == 2 and "nowhere.csv" in told

@@ -228,7 +228,7 @@ def test_nothing_is_warned_of_where_scores_are_sound(scores, unrelated, method):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"method": "magic"}, "'magic'; choose one of pc, exact, pc-plain, fci, lingam"),
+        ({"method": "magic"}, "'magic'; known are pc, exact, pc-plain, fci, lingam"),
         ({"alpha": 1}, "alpha is 1; a number between 0 and 1"),
         ({"alpha": "low"}, "alpha is 'low'"),
         ({"min_spread": None}, "min_spread is None"),

@@ -338,3 +338,10 @@ def test_what_cannot_be_asked_is_refused(organism, few_items, change, message):
         elicit(organism, few_items, arguments.pop("roles"), **arguments)
     with pytest.raises(TypeError, match="'up' is no Shift, Sentence or Combination"):
         elicit(organism, few_items, [None], interventions=[None, "up"])
+
+
+@pytest.mark.parametrize("name", ["none", "", None, 3])
+def test_every_intervention_has_a_name_of_its_own(organism, few_items, name):
+    push = Shift(name, 1, np.ones(organism.width))
+    with pytest.raises(ValueError, match="is the name of None in tables|cannot label answers"):
+        elicit(organism, few_items, ROLES[:1], interventions=[push])

@@ -64,7 +64,7 @@ def test_countries_make_up_the_pooled_reference():
 
 
 def test_unknown_names_are_refused():
-    with pytest.raises(ValueError, match="unknown human reference 'ess12'; choose one of ess11,"):
+    with pytest.raises(ValueError, match="unknown human reference 'ess12'; known are ess11,"):
         load_human("ess12")
     for codes in (["AT"], ["AT", "AT"], ["AT", "XX"]):
         with pytest.raises(ValueError, match="are not two or more of AT, CH"):

@@ -48,7 +48,10 @@ def test_shifts_of_one_layer_and_place_become_one():
     [
         (lambda: Shift("up", 0, [[1.0, 2.0]]), "shift 'up' needs a finite vector"),
         (lambda: Shift("up", 0, [1.0, np.nan]), "shift 'up' needs a finite vector"),
-        (lambda: Shift("up", 0, [1.0], "end"), "shift 'up' acts at 'end'; places are .*'site-end'"),
+        (
+            lambda: Shift("up", 0, [1.0], "end"),
+            "unknown place of shift 'up' 'end'; known are site-end",
+        ),
         (lambda: Sentence("kind", " \n"), "sentence 'kind' has the text"),
         (lambda: Sentence("kind", None), "sentence 'kind' has the text None; write one"),
         (lambda: Combination("both", []), "combination 'both' has no parts; None stands for"),

@@ -196,6 +196,29 @@ def test_weights_that_are_missing_are_not_made_up(folder):
         load_model(folder, device="cpu")
 
 
+def test_weights_of_another_shape_are_not_made_up_either(folder):
+    change_config(folder, vocab_size=701)
+    with pytest.raises(ValueError, match=r"lacks \d weights that it needs, first lm_head.weight"):
+        load_model(folder, device="cpu")
+
+
+@pytest.mark.parametrize("value", [None, 0, "x", [], float("nan")])
+def test_a_config_that_is_none_is_told_in_one_line(folder, value):
+    change_config(folder, hidden_size=value)
+    with pytest.raises(ValueError, match="cannot be loaded: ") as caught:
+        load_model(folder, device="cpu")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\xff" * 99, b"version https://git-lfs.github.com/spec/v1"]
+)
+def test_half_of_the_weights_or_none_are_told_in_one_line(folder, content):
+    (folder / WEIGHTS).write_bytes(content)
+    with pytest.raises(ValueError, match="cannot be loaded: SafetensorError: .*header"):
+        load_model(folder, device="cpu")
+
+
 def test_weights_under_another_name_are_refused(folder):
     (folder / WEIGHTS).rename(folder / "other.safetensors")
     (folder / WEIGHTS).write_bytes(b"what would be hashed")

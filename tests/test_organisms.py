@@ -200,3 +200,12 @@ def test_an_organism_is_also_found_by_its_folder():
     assert load_truth(folder).edges == load_truth("organism-plain").edges
     with pytest.raises(FileNotFoundError, match="'organism-x' is none of .*organism-human"):
         load_truth("organism-x")
+
+
+@pytest.mark.parametrize("facts", [3, {"f": 3}, {"f": {"XX": 1}}, {"f": {"SE": float("nan")}}])
+def test_facts_that_move_nothing_known_are_refused_by_the_file_s_name(tmp_path, facts):
+    path = tmp_path / "structure.json"
+    load_truth("organism-human").save(path)
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"facts": facts}))
+    with pytest.raises(ValueError, match="structure.json' is no structural model: "):
+        StructuralModel.load(path)

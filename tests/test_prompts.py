@@ -135,9 +135,9 @@ def test_the_site_is_the_tokens_of_its_words_in_the_instruction(respondent, role
     [
         (
             lambda o, g: PromptFormat("shout"),
-            "unknown wording 'shout'; there are answer, say, reply",
+            "unknown wording 'shout'; known are answer, say, reply",
         ),
-        (lambda o, g: PromptFormat(layout="poem"), "unknown layout 'poem'; there are chat, kang-p"),
+        (lambda o, g: PromptFormat(layout="poem"), "unknown layout 'poem'; known are chat, kang-p"),
         (lambda o, g: PromptFormat.from_name("answer"), "no prompt format is called 'answer'"),
         (lambda o, g: render_prompt(o.tokenizer, " \n"), "question has no text"),
         (

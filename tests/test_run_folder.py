@@ -128,6 +128,29 @@ def test_a_write_that_fails_leaves_what_was_there(tmp_path, monkeypatch, step):
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no such pipes")
+def test_only_files_are_written_over_and_a_link_stays_one(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ValueError, match="is a folder, a device or a pipe; name a file to write"):
+        write_whole(tmp_path / "pipe", b"new")
+    assert (tmp_path / "pipe").is_fifo()
+    (tmp_path / "file").write_bytes(b"old")
+    (tmp_path / "link").symlink_to("file")
+    write_whole(tmp_path / "link", b"new")
+    assert (tmp_path / "link").is_symlink() and (tmp_path / "file").read_bytes() == b"new"
+
+
+def test_answers_that_may_not_be_read_are_not_called_damaged(tmp_path, answers, monkeypatch):
+    write_block(answers, tmp_path, settings(), 0)
+
+    def denied(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(pd, "read_parquet", denied)
+    with pytest.raises(PermissionError):
+        read_block(tmp_path, settings(), 0)
+
+
 @pytest.mark.parametrize("links", [True, False])
 def test_what_is_kept_is_written_by_the_first_alone(tmp_path, monkeypatch, links):
     if not links:

@@ -1,13 +1,16 @@
 """Autoencoders by name or folder, what they read, and shifts by their features."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
+from safetensors.torch import load_file, save_file
 
 import valuegraph.sae
 from valuegraph.downloads import PUBLIC_SAES, public_saes
 from valuegraph.model_files import HUB_NAMES
+from valuegraph.organisms import organism_folder
 from valuegraph.sae import (
     CONVENTIONS,
     candidate_pushes,
@@ -332,11 +335,32 @@ def test_nothing_is_read_in_other_units_than_the_model_s(small_sae, states, how,
 
 def test_what_does_not_fit_is_refused(sae, states):
     for feature in (-1, 4):
-        with pytest.raises(ValueError, match=f"no feature {feature} of 4"):
+        with pytest.raises(ValueError, match=f"is {feature}; a whole number of 0 to 3"):
             feature_shift(sae, feature, coefficient=1)
-    with pytest.raises(ValueError, match="'row' in .'raw row', 'unit'"):
+    with pytest.raises(ValueError, match="unknown convention 'row'; known are raw row, unit"):
         feature_shift(sae, 0, coefficient=1, convention="row")
     with pytest.raises(ValueError, match=r"shape \(n, 6\); got \(50, 5\)"):
         feature_activity(sae, states[:, :5])
     with pytest.raises(ValueError, match="no activation norm"):
         fold_activation_norm(sae, states)
+
+
+def test_an_autoencoder_with_a_number_that_is_none_or_half_a_file_is_refused(tmp_path):
+    shutil.copytree(organism_folder("organism-human") / "sae", tmp_path / "sae")
+    weights = tmp_path / "sae" / "sae_weights.safetensors"
+    tensors = load_file(weights)
+    tensors["W_dec"][3, 3] = float("nan")
+    save_file(tensors, weights)
+    with pytest.raises(ValueError, match="numbers in W_dec that are not finite"):
+        load_sae(tmp_path / "sae")
+    weights.write_bytes(b"half")
+    with pytest.raises(ValueError, match="cannot be loaded: SafetensorError"):
+        load_sae(tmp_path / "sae")
+
+
+def test_only_features_that_exist_and_finite_states_are_read(sae, states):
+    for features in ([-1], [4], [1.5], [True]):
+        with pytest.raises(ValueError, match="a whole number of 0 to 3 is needed"):
+            feature_activity(sae, states, features)
+    with pytest.raises(ValueError, match="reads finite states"):
+        feature_activity(sae, states * np.nan)

@@ -1,10 +1,20 @@
 """Tables of users are read as spreadsheets write them; what is not sound is refused."""
 
+import os
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from valuegraph.tables import doubts, read_own_table, require_text, require_unique, require_whole
+from valuegraph.tables import (
+    doubts,
+    read_csv,
+    read_own_table,
+    refusing,
+    require_text,
+    require_unique,
+    require_whole,
+)
 
 
 @pytest.fixture
@@ -124,3 +134,29 @@ def test_ten_rows_are_enough_to_count_and_three_grades_to_lie_far_from():
 )
 def test_what_may_be_a_measurement_is_not_doubted(column):
     assert doubts(pd.DataFrame({"v": column})) == []
+
+
+def test_whatever_a_reader_stumbles_over_is_told_in_one_line():
+    def told(error):
+        with pytest.raises(ValueError, match="^x is no y: ") as caught, refusing("x is no y"):
+            raise error
+        return str(caught.value)
+
+    assert told(KeyError("dtype")) == "x is no y: KeyError: 'dtype'"
+    assert told(ValueError("two\n  lines")) == "x is no y: two lines"
+    assert told(OSError("thrift")).endswith("OSError: thrift")
+    assert len(told(RuntimeError("long " * 1000))) < 400
+
+
+@pytest.mark.parametrize("error", [PermissionError(13, "denied"), MemoryError(), ImportError("x")])
+def test_what_the_machine_is_to_blame_for_is_not_blamed_on_a_file(error):
+    with pytest.raises(type(error)), refusing("x is no y"):
+        raise error
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no such pipes")
+def test_what_may_never_end_is_not_read(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("pipe", "."):
+        with pytest.raises(ValueError, match="is a folder, a device or a pipe; name a file"):
+            read_csv(tmp_path / name)

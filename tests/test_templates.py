@@ -73,6 +73,19 @@ def test_a_template_that_fails_is_named_with_its_words(llama):
         prompt(with_template(llama, {"rag": CHATML % (STRING, ""), "tool_use": ""}))
 
 
+def test_a_template_that_does_not_end_or_writes_too_much_is_left(llama, monkeypatch):
+    monkeypatch.setattr("valuegraph.prompts._SECONDS", 0.2)
+    turns = "{% for m in messages %}{{ m.content }}{% endfor %}"
+    long = "{% for i in range(100) %}{% for j in range(99999) %}{% endfor %}{% endfor %}"
+    for text, fault in (
+        (f"{long}{turns}", "takes more than 0.2 s"),
+        (turns + "{{ 'x' * 2000000 }}", "drops or changes turns"),
+        ("{{ 1 / 0 }}", "fails .division by zero"),
+    ):
+        with pytest.raises(ValueError, match=f"{fault}.*'kang-plain'"):
+            prompt(with_template(llama, text))
+
+
 def test_prompts_are_the_same_on_every_day(llama):
     day = "{% if strftime_now is defined %}{{ strftime_now('%d %b %Y') }}{% endif %}. "
     for template in (CHATML % (STRING, ""), "\n" + CHATML % (STRING, "")):

@@ -30,8 +30,7 @@ from valuegraph.direct_effects import PARTS, Changes, Fitted, fit
 from valuegraph.drawing import Drawing, draw
 from valuegraph.exact import search_pushes
 from valuegraph.graph import ValueGraph
-from valuegraph.interventions import Intervention
-from valuegraph.tables import generator
+from valuegraph.tables import generator, require, require_between
 
 #: Smallest weight of interest: less than a twelfth of a push is passed on. The organisms' own
 #: weights differ from the planted ones by up to .06 at eight roles, so that less says nothing.
@@ -125,7 +124,7 @@ class ActedGraph:
         """Return the firm arrows as a graph like those found by watching; feedback is refused."""
         firm = _matrix(self.table, "firm", self.values).to_numpy(dtype=bool)
         if np.linalg.matrix_power(firm.astype(float), len(firm)).any():
-            held = "the firm arrows hold a cycle (feedback), which no graph found by watching can"
+            held = "firm arrows hold a cycle (feedback), as no graph found by watching can"
             raise ValueError(f"{held}: compare weights, or draw this graph as it is")
         return ValueGraph.from_adjacency(self.values, firm, {"method": "acting", **self.info})
 
@@ -185,14 +184,7 @@ class ActedGraph:
 
 
 def acted_graph(
-    answers: pd.DataFrame,
-    interventions: Sequence[Intervention],
-    *,
-    targets: Mapping[str, str] | None = None,
-    by: str = "log_odds",
-    floor: float = FLOOR,
-    null_draws: int = 20,
-    seed: int = 0,
+    answers, interventions, *, targets=None, by="log_odds", floor=FLOOR, null_draws=20, seed=0
 ) -> ActedGraph:
     """Find direct effects of values on one another from answers under interventions.
 
@@ -215,15 +207,14 @@ def acted_graph(
     null_draws, seed : int
         How often targets are drawn for the neutral sentences.
     """
-    if not floor >= 0:
-        raise ValueError(f"floor must be 0 or more, got {floor}")
+    require(floor >= 0, f"floor must be 0 or more, got {floor}")
     changes, values = _changes(answers, interventions, targets or {}, by)
     fitted = fit(changes, len(values))
     if fitted is None:
         aimed = np.bincount(changes.target[changes.target >= 0], minlength=len(values))
         counts = ", ".join(f"{v} {n}" for v, n in zip(values, aimed, strict=True))
-        few = f"too few interventions: {counts}, and {np.sum(changes.target < 0)} about no value"
-        raise ValueError(f"{few}. Give two or more for each value, such as a high and a low stance")
+        counts += f", and {np.sum(changes.target < 0)} about no value"
+        raise ValueError(f"too few interventions: {counts}; give two or more for each value")
     table = _table(fitted, values, floor)
     neutral, alone = changes.kind == NEUTRAL, {}
     families = pd.DataFrame(columns=["pushes", "arrows", "shared"], dtype=float)
@@ -265,6 +256,7 @@ def find_targets(answers, interventions, *, by="log_odds", alpha=0.01) -> pd.Dat
         By intervention: ``target``, the value that it moves most by itself (``""``: none);
         ``moved``, by how many standard errors; ``others``, how many more it moves by itself.
     """
+    require_between(alpha, 0, 1, "alpha")
     every = {one.name: "" for one in interventions}
     changes, values = _changes(answers, interventions, every, by)
     neutral = np.array([getattr(one, "origin", {}).get("value") == "" for one in interventions])
@@ -303,12 +295,11 @@ def _changes(answers, interventions, targets, by) -> tuple[Changes, list[str]]:
     if np.isnan(cube).any():
         name, role, item = whole[np.argmax(np.isnan(cube.ravel()))]
         raise ValueError(f"no answer of {role!r} to {item!r} under {name!r}; ask every role alike")
-    if len(roles) < 2:
-        raise ValueError("answers of one role have no error; ask two roles at least")
+    require(len(roles) >= 2, "answers of one role have no error; ask two roles at least")
     of_items = np.array([values.index(v) for v in items])
-    target = np.array([values.index(v) if v else -1 for v in origins["value"]])
-    group, kind = origins["text"].isna().to_numpy(dtype=int), origins["kind"].to_numpy(dtype=str)
-    return Changes(cube[1:] - cube[0], of_items, target, group, kind), values
+    aimed = np.array([values.index(v) if v else -1 for v in origins["value"]])
+    groups, kinds = origins["text"].isna().to_numpy(dtype=int), origins["kind"].to_numpy(dtype=str)
+    return Changes(cube[1:] - cube[0], of_items, aimed, groups, kinds), values
 
 
 def _table(fitted: Fitted, values: Sequence[str], floor: float) -> pd.DataFrame:

@@ -26,7 +26,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 
-from valuegraph.tables import require_columns
+from valuegraph.tables import require, require_columns, require_known
 
 #: How tables name cells without an intervention.
 NO_INTERVENTION = "none"
@@ -170,13 +170,12 @@ def check_spread(answers: pd.DataFrame, *, by="log_odds", thresholds=None) -> Sp
     """
     check_answers(answers, by, single=("model", "intervention"))
     thresholds = {**(_OF_ANSWERS if by == "answer" else {}), **(thresholds or {})}
-    if not set(thresholds) <= set(_CHECKS):
+    if not set(thresholds) <= set(_CHECKS) or not all(map(np.isfinite, thresholds.values())):
         raise ValueError(f"thresholds are {thresholds}; known are {', '.join(_CHECKS)}.")
     scores = score_answers(answers, by=by)
     spread = scores.std().where(scores.std() > 1e-9 * scores.abs().max(), 0.0)  # no rounding
-    confound = pd.Series(np.nan, scores.columns)
-    if len(scores) >= FEW_ROLES and answers["key"].nunique() == 2:
-        confound = scores.corrwith(yes_bias(answers, by=by)).abs()
+    told = len(scores) >= FEW_ROLES and answers["key"].nunique() == 2
+    confound = scores.corrwith(yes_bias(answers, by=by)).abs().max() if told else np.nan
     kinds = answers.groupby("role")["answer"].value_counts(normalize=True)
     figures = {
         "same_answer": kinds.groupby("role").max().mean(),
@@ -184,7 +183,7 @@ def check_spread(answers: pd.DataFrame, *, by="log_odds", thresholds=None) -> Sp
         "role_spread": spread.min(),
         "low_mass": (answers["mass"].dropna() < LOW_MASS).mean(),
         "unsure": (answers["answer"] == 0).mean(),
-        "yes_confound": confound.max(),
+        "yes_confound": confound,
     }
     checks = pd.DataFrame(_CHECKS, index=["rule", "threshold", "meaning"]).T
     checks["threshold"] = [thresholds.get(name, rule[1]) for name, rule in _CHECKS.items()]
@@ -200,28 +199,26 @@ def check_spread(answers: pd.DataFrame, *, by="log_odds", thresholds=None) -> Sp
 def require_spread(answers: pd.DataFrame, *, by="log_odds", thresholds=None) -> pd.DataFrame:
     """Return answers, or refuse those from which no graph should be drawn (see `check_spread`)."""
     verdict = check_spread(answers, by=by, thresholds=thresholds)
+    if verdict.passed:
+        return answers
     failed = verdict.checks.loc[list(verdict.failed)].itertuples()
-    form = "{0.Index} {0.figure:.3g}, not {0.rule} {0.threshold:g} ({0.meaning})".format
-    if reasons := "; ".join(map(form, failed)):
-        unfit = f"no graph should be drawn from these answers of {answers['model'].iloc[0]}"
-        raise ValueError(f"{unfit}: {reasons}. Vary the roles, or set thresholds={{...}}.")
-    return answers
+    told = (f"{c.Index} {c.figure:.3g}, not {c.rule} {c.threshold:g} ({c.meaning})" for c in failed)
+    unfit = f"no graph should be drawn from these answers of {answers['model'].iloc[0]}"
+    raise ValueError(f"{unfit}: {'; '.join(told)}. Vary the roles, or set thresholds={{...}}.")
 
 
 def check_answers(answers: pd.DataFrame, by: str, *, single=("model",)) -> None:
     """Refuse answers without what `by` names, or of several models (or others of `single`)."""
     require_columns(answers, COLUMNS, "answers")
-    if by not in UNITS:
-        raise ValueError(f"by is {by!r}; use {' or '.join(map(repr, UNITS))}.")
+    require_known(by, UNITS, "by")
     for column in single:
         if answers[column].nunique() > 1:
             raise ValueError(f"answers of several {column}s; take one at a time.")
-    odd = ~np.isfinite(answers[by].to_numpy(dtype=float))
+    require(answers["key"].isin([1, -1]).all(), f"keys are {set(answers['key'])}; use 1 and -1.")
+    odd = ~(np.abs(answers[by].to_numpy(dtype=float)) < 1e9)  # NaN is odd, too
     if odd.any():
         cell = dict(answers.loc[odd, ["role", "item"]].iloc[0])
-        raise ValueError(
-            f"{by} is missing or infinite for {cell}; use by='answer' for generated answers."
-        )
+        raise ValueError(f"{by} is missing or infinite for {cell}; if generated: by='answer'.")
     cells = ["model", "format", "role", "intervention", "item"]
     if len(twice := answers[answers.duplicated(cells)]):
         raise ValueError(f"answered twice: {dict(twice[cells].iloc[0])}; give each answer once.")

@@ -3,6 +3,7 @@
 import json
 import re
 import signal
+import traceback
 import warnings
 from functools import partial
 from pathlib import Path
@@ -19,6 +20,7 @@ from valuegraph.prompts import PromptFormat
 from valuegraph.pushes import word_pushes
 from valuegraph.roles import load_role_bank, read_roles, sample_personas, sample_roles
 from valuegraph.run_folder import read_manifest, read_run, run_status, write_whole
+from valuegraph.tables import read_csv, require, require_file, require_known
 
 app = Typer(help="Causal value graphs.", no_args_is_help=True, add_completion=False)
 
@@ -26,7 +28,20 @@ app = Typer(help="Causal value graphs.", no_args_is_help=True, add_completion=Fa
 ORDERS = {"yes-first": (True,), "no-first": (False,), "both": (True, False)}
 
 say = partial(echo, err=True)  # standard output stays free for results
+
+
+def _output(file: Path | None) -> Path | None:
+    """Refuse what must not be written over, and make the folder, before anything is computed."""
+    if file and re.fullmatch(r"manifest\.json|answers-\d{6}\.parquet", file.resolve().name):
+        raise ValueError(f"{file} is named like a file of a run; name another to write")
+    if file:
+        require_file(file, "name a file to write")
+        file.parent.mkdir(parents=True, exist_ok=True)
+    return file
+
+
 _Run = Annotated[Path, Argument(help="Folder of the run.", show_default=False)]
+_Json = Annotated[Path | None, Option("--json", help="File for all figures.", callback=_output)]
 
 
 def main() -> None:
@@ -35,10 +50,13 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does
     try:
         app()
-    except (ValueError, OSError, MemoryError, ImportError, RuntimeError) as error:
-        say(f"error: {error}")
-        wrong_input = isinstance(error, ValueError | FileNotFoundError | FileExistsError)
-        raise SystemExit(2 if wrong_input else 1) from error
+    except Exception as error:
+        known = ValueError | OSError | MemoryError | ImportError | RuntimeError
+        place = traceback.format_tb(error.__traceback__)[-1].split("\n")[0]
+        told = error if isinstance(error, known) else f"{error!r}, not foreseen; report it:{place}"
+        say(f"error: {told}")
+        missing = FileNotFoundError | FileExistsError | NotADirectoryError | IsADirectoryError
+        raise SystemExit(2 if isinstance(error, ValueError | missing) else 1) from error
 
 
 @app.command()
@@ -73,9 +91,8 @@ def elicit(
     if not re.fullmatch(r"\d+/\d+", shard):
         raise ValueError(f"shard {shard!r} is not of the form i/n; 2/4 is the second of four")
     kinds = {"life": partial(sample_roles, load_role_bank()), "persona": sample_personas}
-    for option, word, known in (("order", order, ORDERS), ("kind of roles", role_kind, kinds)):
-        if word not in known:
-            raise ValueError(f"unknown {option} {word!r}; known are {', '.join(known)}")
+    require_known(order, ORDERS, "order")
+    require_known(role_kind, kinds, "kind of roles")
     think = mode == "generate" if think is None else think
     words = [(word, first) for word in wording or ["answer"] for first in ORDERS[order]]
     formats = [PromptFormat(word, first, think, layout) for word, first in words]
@@ -93,7 +110,7 @@ def check_model(
     device: Annotated[str | None, Option(help="cpu, cuda, cuda:1, ...")] = None,
     dtype: Annotated[str | None, Option(help="float32, bfloat16 or float16.")] = None,
     quantize: Annotated[str | None, Option(help="8bit or 4bit, on a GPU.")] = None,
-    json_file: Annotated[Path | None, Option("--json", help="File for all figures.")] = None,
+    json_file: _Json = None,
 ) -> None:
     """Tell in some minutes whether a model can be asked."""
     respondent = vg.load_model(model, device=device, dtype=dtype, quantize=quantize)
@@ -119,11 +136,11 @@ def act(
     dtype: Annotated[str | None, Option(help="float32, bfloat16 or float16.")] = None,
     quantize: Annotated[str | None, Option(help="8bit or 4bit, on a GPU.")] = None,
     revision: Annotated[str | None, Option(help="Commit of the hub.")] = None,
-    json_file: Annotated[Path | None, Option("--json", help="File for all figures.")] = None,
+    json_file: _Json = None,
 ) -> None:
     """Push every value by words, and print which values move which."""
-    if not floor >= 0:  # `acted_graph` would say so only when all is asked
-        raise ValueError(f"floor must be 0 or more, got {floor}")
+    # `acted_graph` would say so only when all is asked
+    require(floor >= 0, f"floor must be 0 or more, got {floor}")
     asked, bank = _inventory(inventory), load_role_bank()
     pushes, source = word_pushes(asked, bank), (model, device, dtype, quantize, revision)
     drawn = sample_roles(bank, roles, seed=seed)
@@ -133,11 +150,11 @@ def act(
     shown = graph.arrows[["cause", "effect", "weight", "low", "high", "status"]]
     echo(f"{graph.caption}\n{shown.to_string(index=False, float_format='{:+.2f}'.format)}")
     columns = ["cause", "effect", "weight", "low", "high", "p", "firm", "status"]
-    tables = graph.table[columns], graph.families.reset_index()
-    arrows, families = (json.loads(table.to_json(orient="records")) for table in tables)
-    null = {name: graph.info[name] for name in ("null_arrows", "null_draws")}
+    tables = {"arrows": graph.table[columns], "families": graph.families.reset_index()}
+    figures = {name: json.loads(t.to_json(orient="records")) for name, t in tables.items()}
+    figures["null"] = {name: graph.info[name] for name in ("null_arrows", "null_draws")}
     settings = {"model": model, "inventory": inventory, **graph.info}
-    _write(json_file, arrows=arrows, families=families, null=null, settings=settings)
+    _write(json_file, **figures, settings=settings)
 
 
 _Scores = Annotated[Path, Argument(help="CSV file: a row for each role, a column a value.")]
@@ -149,7 +166,7 @@ def discover(
     method: Annotated[str, Option(help="pc, exact, pc-plain, fci or lingam.")] = "pc",
     alpha: Annotated[float, Option(help="Significance level of each test.")] = 0.01,
     seed: Annotated[int, Option(help="Of the null.")] = 0,
-    json_file: Annotated[Path | None, Option("--json", help="File for the graph.")] = None,
+    json_file: _Json = None,
 ) -> None:
     """Search the causal graph over the scores of roles, as `scores` writes them."""
     graph = vg.discover(_scores(file), method=method, alpha=alpha, seed=seed)
@@ -163,7 +180,7 @@ def compare(
     human: Annotated[str, Option(help="Name of the human reference.")] = "ess11",
     treatment: Annotated[str, Option(help="raw or centred scores.")] = "raw",
     seed: Annotated[int, Option(help="Of draws and permutations.")] = 0,
-    json_file: Annotated[Path | None, Option("--json", help="File for the verdict.")] = None,
+    json_file: _Json = None,
 ) -> None:
     """Compare the scores of roles with people."""
     verdict = vg.compare(_scores(file), vg.load_human(human), treatment=treatment, seed=seed)
@@ -179,7 +196,7 @@ def _inventory(name: str) -> Inventory:
 
 def _scores(file: Path) -> pd.DataFrame:
     """Read scores of roles; what stands before the values are names."""
-    table = pd.read_csv(file)
+    table = read_csv(file)
     names = [c for c in ("intervention", "role") if c in table] or list(table.columns[:1])
     return table.set_index(names)
 
@@ -187,7 +204,8 @@ def _scores(file: Path) -> pd.DataFrame:
 def _write(file: Path | None, **content: object) -> None:
     """Write figures as JSON, if a file is wanted."""
     if file is not None:
-        file.parent.mkdir(parents=True, exist_ok=True)
+        ours = not file.exists() or file.read_bytes()[:1] in (b"", b"{")
+        require(ours, f"{file} holds something else than figures; name another file to write")
         write_whole(file, json.dumps(content, indent=1, default=str).encode())
         say(f"wrote {file}")
 
@@ -201,14 +219,12 @@ def status(run: _Run) -> None:
 @app.command()
 def scores(
     run: _Run,
-    out: Annotated[Path, Option(help="CSV file: a row for each role, a column a value.")],
+    out: Annotated[Path, Option(help="CSV file: roles by values.", callback=_output)],
     by: Annotated[str | None, Option(help="log_odds, or answer (if generated).")] = None,
     partial: Annotated[bool, Option("--partial", help="Take what is there.")] = False,
     flat: Annotated[bool, Option("--flat", help="Score even what hardly varies.")] = False,
 ) -> None:
     """Score the values of every role of a run; answers unfit for a graph are refused."""
-    if re.fullmatch(r"manifest\.json|answers-\d{6}\.parquet", out.name):
-        raise ValueError(f"{out} is named like a file of a run; name another for the scores")
     by = by or ("answer" if read_manifest(run)["asked"]["mode"] == "generate" else "log_odds")
     answers = read_run(run, partial=partial)
     unshifted = answers[answers["intervention"] == NO_INTERVENTION]
@@ -218,7 +234,6 @@ def scores(
             unfit = f"no graph should be drawn from these answers: {failed}"
             raise ValueError(f"{unfit}; or use --flat")
     table = score_answers(answers, by=by)
-    out.parent.mkdir(parents=True, exist_ok=True)
     write_whole(out, table.to_csv().encode())
     say(f"wrote {out}: scores of {len(table)} roles in {UNITS[by]}")
 

@@ -31,7 +31,7 @@ from valuegraph.correlations import as_correlation, correlations_of
 from valuegraph.exact import search_exactly
 from valuegraph.graph import CIRCLE, HEAD, NONE, TAIL, ValueGraph, marks_of
 from valuegraph.sentences import sentence_facts, sentence_model
-from valuegraph.tables import doubts, generator, require_between, require_whole
+from valuegraph.tables import doubts, generator, require_between, require_known, require_whole
 
 #: Least standard deviation of scores over roles, in log-odds, or share of yes less share of no. The
 #: least in the answers recorded by Kang et al. (2025) is .16; random weights can give .005.
@@ -141,8 +141,7 @@ def prepared(data, method="pc", alpha=0.01, tiers=None, min_spread=MIN_SPREAD) -
     values in alphabetical order, and so have all results of the search; names are in the order of
     the data.
     """
-    if method not in _RUN:
-        raise ValueError(f"unknown method {method!r}; choose one of {', '.join(_RUN)}")
+    require_known(method, _RUN, "method")
     require_between(alpha, 0, 1, "alpha")
     require_between(min_spread, -1, np.inf, "min_spread")
     only = isinstance(data, Correlations)
@@ -296,14 +295,14 @@ def check_scores(scores: pd.DataFrame, *, min_spread: float = 0.0) -> None:
         Least standard deviation over roles that every value must have, in the unit of the scores.
     """
     if not isinstance(scores, pd.DataFrame) or scores.empty:
-        raise ValueError(f"scores must be a DataFrame with one row a role, got {scores!r:.60}")
+        raise ValueError(f"scores must be a DataFrame by roles, got {type(scores).__name__}")
     data, roles, several = _numbers(scores), scores.index, False
     if isinstance(roles, pd.MultiIndex):
         at = "role" if "role" in roles.names else -1
         several, roles = roles.droplevel(at).nunique() > 1, roles.get_level_values(at)
     if several or roles.has_duplicates:
-        others = "answers under several interventions are for acted_graph"
-        raise ValueError(f"give one row a role, like scores.xs('none'); {others}")
+        several = "answers under several interventions are for acted_graph"
+        raise ValueError(f"give one row a role, like scores.xs('none'); {several}")
     sd = data.std(axis=0)
     flat = np.flatnonzero((sd < min_spread) | (sd <= 1e-12 * np.abs(data).max(axis=0)))
     if len(flat):

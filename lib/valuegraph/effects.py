@@ -109,8 +109,8 @@ def cosine(effect: Sequence[float], truth: Sequence[float]) -> float:
     """Cosine of two effects on the same values: 1 if they point the same way, -1 if opposed."""
     a, b = np.asarray(effect, dtype=float), np.asarray(truth, dtype=float)
     norms = np.linalg.norm(a) * np.linalg.norm(b)
-    if norms == 0:
-        raise ValueError("an effect that is zero on every value has no direction")
+    if not 0 < norms < np.inf:
+        raise ValueError("an effect has no direction if it is zero everywhere, missing or infinite")
     return float(a @ b / norms)
 
 

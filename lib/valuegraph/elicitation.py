@@ -22,7 +22,7 @@ from valuegraph.models import Respondent
 from valuegraph.prompts import ANSWER_PREFIX, THOUGHT_PREFIX, PromptFormat
 from valuegraph.reading import AnswerReader, read_answers, write_answers
 from valuegraph.roles import NO_ROLE, Role
-from valuegraph.tables import require_whole
+from valuegraph.tables import require, require_known, require_whole
 
 #: How an answer is got: read where it begins, or parsed from what is written.
 MODES = ("logit", "generate")
@@ -55,30 +55,30 @@ def elicit(
 
     Parameters
     ----------
-    respondent
+    respondent : Respondent
         Who answers.
-    inventory
+    inventory : Inventory
         What is asked.
-    roles
+    roles : sequence of Role or None
         Who the respondent is asked to be; None for itself.
-    interventions
+    interventions : sequence of Intervention or None
         What is done to the respondent before it answers; None for nothing.
-    formats
+    formats : PromptFormat or sequence of them, optional
         How the questions are put. By default the plain instruction, yes named first; in
         ``generate`` mode it asks for a thought before the answer.
-    mode
+    mode : str
         ``"logit"`` reads the log-odds where the answer begins; ``"generate"`` lets the respondent
         write and parses the answer.
-    prior
+    prior : bool
         Whether to subtract the mean log-odds of yes to `CONTENT_FREE` questions (after Zhao et al.,
         2021), in ``logit`` mode. They are put once for each intervention, without a role and
         without its text, which would tell more about the role than about the liking for yes.
-    max_new_tokens
+    max_new_tokens : int
         Longest text written, in ``generate`` mode.
-    batch_tokens
+    batch_tokens : int, optional
         Tokens of questions that are run at a time; by default what suits the device. Where memory
         runs out, half of it is tried. The answers depend on it by rounding alone (1e-5).
-    progress
+    progress : bool
         Whether to show a progress bar.
 
     Returns
@@ -98,8 +98,6 @@ def elicit(
     pairs = [text_and_shifts(one, respondent) for one in interventions]
     check_options(mode, prior, max_new_tokens, 1 if batch_tokens is None else batch_tokens)
     role_names, names = names_of(roles, NO_ROLE), names_of(interventions, NO_INTERVENTION)
-    check_names(role_names, "role")
-    check_names(names, "intervention")
     check_names([fmt.name for fmt in formats], "format")
     reader, writes, items = AnswerReader.of(respondent), mode == "generate", inventory.items
     read = partial(read_answers, reader=reader)
@@ -142,13 +140,18 @@ def _ask(respondent, questions, roles, pairs, *, fmt, prefill, **settings) -> np
 
 def names_of(entries: Sequence, none: str) -> list[str]:
     """Names of roles or interventions as they label answers."""
-    return [none if entry is None else entry.name for entry in entries]
+    names = [none if entry is None else entry.name for entry in entries]
+    if none != NO_ROLE and None not in entries and none in names:
+        raise ValueError(f"{none!r} is the name of None in tables; give it another name")
+    check_names(names, "role" if none == NO_ROLE else "intervention")
+    return names
 
 
 def check_names(names: Sequence[str], what: str) -> None:
     """Refuse names of roles, interventions or formats that cannot label answers."""
-    if not names:
-        raise ValueError(f"no {what}s given; give at least one, such as [None] for none")
+    require(names, f"no {what}s given; give at least one, such as [None] for none")
+    if odd := [n for n in names if not isinstance(n, str) or not n.strip()]:
+        raise ValueError(f"{odd[0]!r} cannot label answers; give every {what} a name")
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise ValueError(f"two {what}s are called {twice!r}; names label the answers, rename one")
@@ -156,8 +159,7 @@ def check_names(names: Sequence[str], what: str) -> None:
 
 def check_options(mode: str, prior: bool, max_new_tokens: int, batch_tokens: int) -> None:
     """Refuse options of `elicit` that are out of range."""
-    if mode not in MODES:
-        raise ValueError(f"unknown mode {mode!r}; known are {', '.join(MODES)}")
+    require_known(mode, MODES, "mode")
     if prior and mode != "logit":
         raise ValueError("a prior can be subtracted from log-odds only; use mode='logit'")
     require_whole(max_new_tokens, 1, "max_new_tokens")
@@ -173,9 +175,9 @@ def text_and_shifts(one: Intervention | None, respondent: Respondent) -> tuple[s
     layers, width, name = respondent.n_layers, respondent.width, respondent.name
     for shift in one.shifts:
         if not 0 <= shift.layer < layers or shift.vector.shape != (width,):
-            has = f"{len(shift.vector)} coordinates and acts after layer {shift.layer}; {name}"
-            fits = f"has the width {width} and the layers 0 ... {layers - 1}"
-            raise ValueError(f"shift {shift.name!r} has {has} {fits}")
+            has = f"has {len(shift.vector)} coordinates and acts after layer {shift.layer}"
+            fits = f"{name} has the width {width} and the layers 0 ... {layers - 1}"
+            raise ValueError(f"shift {shift.name!r} {has}; {fits}")
     return one.text.strip(), one.shifts
 
 

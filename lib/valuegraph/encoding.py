@@ -121,9 +121,7 @@ def encode(respondent: Respondent, text: str) -> list[int]:
             plain = plain.replace(token.content, " ")
         words = dict.fromkeys(re.findall(r"[\w'’-]+", plain))
         named = ", ".join([repr(word) for word in words if unknown in ids_of(word)][:5])
-        lack = f"{respondent.name} does not know {named or 'a character'} in {text!r}. An organism"
-        those = (
-            "the words of the inventory, life facts, stances and formats that come with the package"
-        )
-        raise ValueError(f"{lack} knows only {those}; ask it those, or ask another model")
+        known = "the words of the inventory, life facts, stances and formats of the package"
+        unknown = f"{respondent.name} does not know {named or 'a character'} in {text!r}"
+        raise ValueError(f"{unknown}. An organism knows only {known}; ask those, or another model")
     return ids

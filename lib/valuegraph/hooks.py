@@ -49,8 +49,8 @@ def _output_changed(model, layer: int, change: Callable) -> Iterator[None]:
         ran.append(several := isinstance(output, (tuple, list)))
         hidden, *rest = output if several else (output,)
         if hidden.dim() != 3:
-            those = f"{name} hand on several streams at once, as in Gemma 3n"
-            raise ValueError(f"layers of {those}: no states, no shifts; asking and sentences work")
+            those = f"layers of {name} hand on several streams at once, as in Gemma 3n"
+            raise ValueError(f"{those}: no states, no shifts; asking and sentences work")
         changed = change(hidden)
         return (changed, *rest) if several else changed
 

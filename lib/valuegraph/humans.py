@@ -26,7 +26,7 @@ from scipy.stats import nct
 from valuegraph.correlations import contrasts, pattern
 from valuegraph.discovery import draw_correlations
 from valuegraph.inventory import SCHWARTZ_ORDER
-from valuegraph.tables import generator, read_packaged_table
+from valuegraph.tables import generator, read_packaged_table, require_known
 
 MARGIN = 0.05  # a model that agrees less than all but this share of countries is not like people
 MIN_COUNTRIES = 5  # a spread over fewer countries says too little
@@ -85,8 +85,7 @@ def load_human(name: str = "ess11") -> HumanReference:
         ``"ess11_age_sex"``: with age and sex; replications: ``"ess9_germany"``, ``"gss2012"``
         (USA), ``"pvq40"`` (USA, more items a value, small).
     """
-    if name not in _NAMES:
-        raise ValueError(f"unknown human reference {name!r}; choose one of {', '.join(_NAMES)}.")
+    require_known(name, _NAMES, "human reference")
     about = _about(name)
     r = read_packaged_table(f"human/{name}.csv").set_index("value").rename_axis(None)
     alphas = pd.Series(about["reliability"], name="reliability")

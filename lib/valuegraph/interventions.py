@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from valuegraph.tables import require_whole
+from valuegraph.tables import refusing, require, require_known, require_whole
 
 #: Where a shift may act: at the last token or all tokens of the *site*, the words "your values" of
 #: the instruction (Kang et al., 2025); at all tokens of the prompt; or at these and at all that is
@@ -50,12 +50,12 @@ class Shift:
 
     def __post_init__(self) -> None:
         require_whole(self.layer, 0, f"layer of shift {self.name!r}")
-        vector = np.asarray(self.vector, dtype=np.float32)
-        if vector.ndim != 1 or not np.isfinite(vector).all():
-            raise ValueError(f"shift {self.name!r} needs a finite vector of shape (width,)")
-        if self.where not in PLACES:
-            raise ValueError(f"shift {self.name!r} acts at {self.where!r}; places are {PLACES}")
-        object.__setattr__(self, "vector", vector)
+        unfit = f"shift {self.name!r} needs a finite vector of shape (width,)"
+        with refusing(unfit):  # such as a tensor of torch with a gradient
+            vector = np.asarray(self.vector, dtype=float)
+        require(vector.ndim == 1 and vector.size and (np.abs(vector) < 1e30).all(), unfit)
+        require_known(self.where, PLACES, f"place of shift {self.name!r}")
+        object.__setattr__(self, "vector", vector.astype(np.float32))
 
     def __mul__(self, coefficient: float) -> "Shift":
         name, origin = f"{self.name} x {coefficient:g}", {**self.origin, "coefficient": coefficient}
@@ -106,8 +106,7 @@ class Combination:
     parts: Sequence["Intervention"]
 
     def __post_init__(self) -> None:
-        if not self.parts:
-            raise ValueError(f"combination {self.name!r} has no parts; None stands for nothing")
+        require(self.parts, f"combination {self.name!r} has no parts; None stands for nothing")
         shifts = tuple(shift for part in self.parts for shift in part.shifts)
         text = " ".join(part.text.strip() for part in self.parts if part.text)
         vars(self).update(parts=tuple(self.parts), shifts=shifts, text=text)

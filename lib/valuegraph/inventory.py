@@ -105,9 +105,7 @@ def load_inventory(name: str = "schwartz10") -> Inventory:
     if name == "schwartz10":
         values = tables.read_packaged_table("schwartz10_values.csv").set_index("code")
         return Inventory(name, tables.read_packaged_table("schwartz10_items.csv"), values)
-    if name not in _VALUEBENCH:
-        known = ", ".join(["schwartz10", *_VALUEBENCH])
-        raise ValueError(f"unknown inventory {name!r}; known are {known}, or use read_inventory.")
+    tables.require_known(name, ("schwartz10", *_VALUEBENCH), "inventory")
     return _valuebench(name, min_rows=_VALUEBENCH[name])
 
 
@@ -157,8 +155,7 @@ def split_items(inventory: Inventory, *, share: float, seed: int) -> tuple[Inven
     learn, judge : Inventory
         Values and items in their former order.
     """
-    if not 0 < share < 1:
-        raise ValueError(f"share is {share!r}; a number between 0 and 1 is needed, such as 0.5.")
+    tables.require_between(share, 0, 1, "share")
     items, rng = inventory.items, tables.generator(seed)
     if items["value"].value_counts().min() < 2:
         single = items["value"].value_counts().idxmin()
@@ -168,8 +165,8 @@ def split_items(inventory: Inventory, *, share: float, seed: int) -> tuple[Inven
         by_key = [np.flatnonzero((items["value"] == code) & (items["key"] == k)) for k in (1, -1)]
         for rows, n in zip(by_key, _shared_out(by_key, share, rng), strict=True):
             first[rng.permutation(rows)[:n]] = True
-    name, parts = inventory.name, (("learn", first), ("judge", ~first))
-    return tuple(Inventory(f"{name}-{part}", items[k], inventory.values) for part, k in parts)
+    parts = {f"{inventory.name}-learn": items[first], f"{inventory.name}-judge": items[~first]}
+    return tuple(Inventory(name, rows, inventory.values) for name, rows in parts.items())
 
 
 def _shared_out(by_key: list[np.ndarray], share: float, rng: np.random.Generator) -> list[int]:

@@ -15,7 +15,7 @@ import pandas as pd
 
 from valuegraph.graph import ValueGraph
 from valuegraph.pc import arrows
-from valuegraph.tables import generator, require_whole
+from valuegraph.tables import generator, require, require_whole
 
 _KINDS = ("agreed", "missing", "extra", "reversed", "undirected", "directed")
 
@@ -164,6 +164,7 @@ def mantel(truth: pd.DataFrame, guess: pd.DataFrame) -> float:
         raise ValueError(f"matrices need the same 3 values or more, got {names}, {list(guess)}")
     upper = np.triu_indices(len(names), 1)
     a, b = (m.loc[names, names].to_numpy(dtype=float)[upper] for m in (truth, guess))
+    require(np.abs([a, b]).max() < 1e100, "matrices must hold finite numbers that can be squared")
     if min(np.ptp(a), np.ptp(b)) < 1e-9:  # rounding aside
         raise ValueError("all pairs of one of the matrices are equal, so there is no pattern")
     return float(np.corrcoef(a, b)[0, 1])

@@ -13,6 +13,7 @@ from pathlib import Path
 from huggingface_hub import errors, is_offline_mode, snapshot_download
 
 from valuegraph.organisms import ORGANISMS, organism_folder
+from valuegraph.tables import refusing, require
 
 #: Short names of the models of Kang et al. (2025), both gated on the Hugging Face hub.
 HUB_NAMES = {"gemma-2b-it": "google/gemma-2b-it"}
@@ -21,11 +22,9 @@ HUB_NAMES |= {"llama-3-8b-it": "meta-llama/Meta-Llama-3-8B-Instruct"}
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 
 # What is fetched before the weights, as patterns of file names.
-_SMALL_FILES = (
-    *("config.json", "generation_config.json", INDEX, "tokenizer*.json", "tokenizer*.model"),
-    *("special_tokens_map.json", "added_tokens.json", "vocab.*", "merges.txt", "spiece.model"),
-    *("tekken.json", "*.tiktoken", "chat_template*", "additional_chat_templates/*.jinja"),
-)
+_SMALL_FILES = f"config.json generation_config.json {INDEX} tokenizer*.json tokenizer*.model "
+_SMALL_FILES += "special_tokens_map.json added_tokens.json vocab.* merges.txt spiece.model "
+_SMALL_FILES += "tekken.json *.tiktoken chat_template* additional_chat_templates/*.jinja"
 
 # Why the hub does not hand out a model. A gated repository counts as a missing one, too.
 _REFUSALS = {
@@ -77,14 +76,12 @@ def find_files(name: str | Path, *, revision: str | None = None) -> ModelFiles:
     repository, folder = _locate(name)
     if folder is not None and revision is not None:
         raise ValueError(f"{name} is a folder, without revision {revision!r}; leave it out")
-    folder = folder or _fetch(repository, revision, _SMALL_FILES)
+    folder = folder or _fetch(repository, revision, _SMALL_FILES.split())
     # An adapter would be loaded with weights from elsewhere, which no hash tells.
     if not (folder / "config.json").is_file() or (folder / "adapter_config.json").is_file():
+        way_out = "name a GGUF file itself, and instead of an adapter what it was merged into"
         lack = f"{repository or folder} holds no model with a config.json{_offline()}"
-        way = (
-            "name a GGUF file itself, and instead of an adapter the model into which it was merged"
-        )
-        raise FileNotFoundError(f"{lack}; {way}")
+        raise FileNotFoundError(f"{lack}; {way_out}")
     return ModelFiles(str(name), folder, repository)
 
 
@@ -103,17 +100,16 @@ def fetch_weights(files: ModelFiles) -> str:
     # Where both are there, transformers takes the single file, not the index.
     index = folder / INDEX
     if not (folder / wanted[0]).is_file() and index.is_file():
-        wanted = sorted({*json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()})
-        if outside := [p for p in wanted if not re.fullmatch(r"[^/\\]+\.safetensors", p)]:
-            raise ValueError(f"{index} names {outside[0]!r}, no safetensors file beside it")
+        with refusing(f"{index} is no index of weights"):
+            wanted = sorted({*json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()})
+            if outside := [p for p in wanted if not re.fullmatch(r"[^/\\]+\.safetensors", p)]:
+                raise ValueError(f"it names {outside[0]!r}, no safetensors file beside it")
         if repository:
             _fetch(repository, folder.name, wanted)
     if missing := [part for part in wanted if not (folder / part).is_file()]:
-        raise FileNotFoundError(
-            f"{repository or folder} lacks {len(missing)} of its {len(wanted)} weights files, "
-            f"first {missing[0]}{_offline()}. Pickled weights (.bin, .pt), which can run any code, "
-            "are never loaded: save a model that you trust anew with save_pretrained"
-        )
+        lack = f"{repository or folder} lacks {len(missing)} of its {len(wanted)} weights files"
+        never = "Pickled weights, which can run any code, are never loaded: save_pretrained anew"
+        raise FileNotFoundError(f"{lack}, first {missing[0]}{_offline()}. {never}")
     if repository:
         return folder.name
     hashes = [_sha256(folder / part) for part in wanted]
@@ -131,8 +127,7 @@ def _locate(name: str | Path) -> tuple[str | None, Path | None]:
     known = f"known names are {', '.join([*ORGANISMS, *HUB_NAMES])}"
     if isinstance(name, Path) or text.startswith((".", "/", "~")) or text.count("/") > 1:
         raise FileNotFoundError(f"there is no model folder {text}; {known}")
-    if "/" not in text:
-        raise ValueError(f"unknown model {text!r}; {known}; or give owner/model or a folder")
+    require("/" in text, f"unknown model {text!r}; {known}; or give owner/model or a folder")
     return text, None
 
 

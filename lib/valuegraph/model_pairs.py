@@ -94,7 +94,7 @@ def compare_models(
     exchanged = np.array([_exchanged(equal, paired, rng) for _ in range(draws)])
     p_differ = float((1 + (exchanged <= observed + 1e-12).sum()) / (1 + draws))
     halves = [split_half(halves_of(x, seed=seed), len(x)) for x in rows]
-    v = interval_of(float(np.arctanh(r)), float(error))
+    v = interval_of(float(np.arctanh(min(r, 1 - 1e-15))), float(error))
     ceiling = float(np.prod([of.ceiling(half) for half in halves]))
     v |= {"first": names[0], "second": names[1], "n": len(rows[0]), "paired": paired}
     v |= {"alpha": alpha, "p_shared": p_shared, "p_differ": p_differ, "ceiling": ceiling}

@@ -14,19 +14,16 @@ from transformers.utils import logging
 
 from valuegraph.hooks import layers_of
 from valuegraph.model_files import ModelFiles, fetch_weights, find_files
+from valuegraph.tables import refusing
 
 # What is true of every file that is read: it lies here, and no code comes with it.
 _SAFELY = {"local_files_only": True, "trust_remote_code": False}
 
 _TOO_LARGE = "{} does not fit on {} ({}); try dtype='bfloat16', quantize='4bit' or a smaller model"
-_NO_DECODER = (
-    "{} (architecture: {}) is no decoder with layers, nor can one be loaded out of it; code of its "
-    "own (trust_remote_code) is never run; take a chat model such as Gemma, Llama, Mistral or Qwen2"
-)
-_NO_BFLOAT16 = (
-    "this GPU does not compute in bfloat16: the weights become float16, in which some models "
-    "overflow (their answers are then refused); with dtype='float32' none does"
-)
+_NO_DECODER = "{} (architecture: {}) is no decoder with layers, nor can one be loaded out of it; "
+_NO_DECODER += "code of its own is never run; take a chat model such as Gemma, Llama or Mistral"
+_NO_BFLOAT16 = "this GPU does not compute in bfloat16: the weights become float16, in which some "
+_NO_BFLOAT16 += "models overflow (their answers are then refused); with dtype='float32' none does"
 
 # Where the language part of a model that also sees or hears lies, and where alone.
 _PART = r"^(?:model\.)?(?:language|text)_model\."
@@ -82,9 +79,9 @@ class Respondent:
         method = getattr(self.model, "quantization_method", None)
         quantize = bits[0] if bits else method and str(getattr(method, "value", method))
         kind, dtype = type(self.model).__name__, str(self.model.dtype).removeprefix("torch.")
-        facts = {"name": self.name, "revision": self.revision, "architecture": kind}
-        facts |= {"parameters": self.model.num_parameters(), "dtype": dtype, "quantize": quantize}
-        return facts | {"device": self.device.type}
+        told = {"name": self.name, "revision": self.revision, "architecture": kind}
+        told |= {"parameters": self.model.num_parameters(), "dtype": dtype}
+        return told | {"quantize": quantize, "device": self.device.type}
 
 
 def load_model(name, *, device=None, dtype=None, quantize=None, revision=None) -> Respondent:
@@ -121,10 +118,8 @@ def load_model(name, *, device=None, dtype=None, quantize=None, revision=None) -
         The model in evaluation mode, with its tokenizer.
     """
     here = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    try:
+    with refusing(f"unknown device {device!r}"):
         device = torch.device(device or ("cuda" if here["cuda"] else "cpu"))
-    except RuntimeError as error:
-        raise ValueError(f"unknown device {device!r}; {error}") from error
     if not here.get(device.type, True):
         raise ValueError(f"torch sees no GPU {str(device)!r} on this machine; leave `device` out")
     wanted = getattr(torch, dtype, dtype) if isinstance(dtype, str) else dtype
@@ -132,12 +127,14 @@ def load_model(name, *, device=None, dtype=None, quantize=None, revision=None) -
         raise ValueError(f"unknown dtype {dtype!r}; known are float32, bfloat16, float16")
     if quantize and (quantize not in ("8bit", "4bit") or device.type != "cuda"):
         raise ValueError(f"quantize is {quantize!r}; give '8bit' or '4bit', on a CUDA GPU only")
-    files = find_files(name, revision=revision)
-    config = read_config(files)
+    files, unfit = find_files(name, revision=revision), f"{name} cannot be loaded"
+    with refusing(unfit):
+        config = read_config(files)
     stored = getattr(config, "quantization_config", None)
     if stored and (quantize or device.type != "cuda"):
         raise ValueError(f"the weights of {name} are quantised: use a CUDA GPU without `quantize`")
-    parameters, tokenizer = _count_parameters(config, files), _load_tokenizer(files)
+    with refusing(unfit):
+        parameters, tokenizer = _count_parameters(config, files), _load_tokenizer(files)
     wanted = wanted or _default_dtype(config.dtype, quantize, device)
     options: dict[str, object] = {"dtype": wanted or "auto"}
     if quantize:
@@ -156,7 +153,8 @@ def load_model(name, *, device=None, dtype=None, quantize=None, revision=None) -
     if parameters < 3e8:  # loaded in a blink
         logging.disable_progress_bar()
     try:
-        model = _load_weights(files, config, device, options)
+        with refusing(unfit):
+            model = _load_weights(files, config, device, options)
     finally:
         if bar:
             logging.enable_progress_bar()
@@ -228,10 +226,8 @@ def _count_parameters(config: transformers.PreTrainedConfig, files: ModelFiles) 
 
 def _load_tokenizer(files: ModelFiles) -> transformers.PreTrainedTokenizerBase:
     """Load the tokenizer."""
-    try:
+    with refusing(f"the tokenizer of {files.name} cannot be loaded"):
         tokenizer = AutoTokenizer.from_pretrained(files.folder, gguf_file=files.gguf, **_SAFELY)
-    except (OSError, ValueError) as error:
-        raise ValueError(f"the tokenizer of {files.name} cannot be loaded: {error}") from error
     tokenizer.name_or_path = files.repository or str(files.folder)  # not a folder of the cache
     return tokenizer
 
@@ -240,6 +236,7 @@ def _load_weights(files: ModelFiles, config, device: torch.device, options: dict
     """Load the weights and put them on the device."""
     loader, options = loader_of(config), options | {"config": config, "gguf_file": files.gguf}
     options["key_mapping"] = _ALONE if loader is AutoModelForCausalLM else None
+    options["ignore_mismatched_sizes"] = True  # to name them
     try:
         model, report = loader.from_pretrained(
             files.folder, use_safetensors=True, output_loading_info=True, **_SAFELY, **options
@@ -247,8 +244,10 @@ def _load_weights(files: ModelFiles, config, device: torch.device, options: dict
         model = model if "device_map" in options else model.to(device)
     except torch.OutOfMemoryError as error:
         raise MemoryError(_TOO_LARGE.format(files.name, device, "out of memory")) from error
-    if lost := sorted(report["missing_keys"]):
-        raise ValueError(f"{files.name} lacks {len(lost)} weights that it needs, first {lost[0]}")
+    # Weights of other shapes are missing, too: else they would be made up.
+    lost = {*report["missing_keys"], *(name for name, *_ in report.get("mismatched_keys", ()))}
+    if lost:
+        raise ValueError(f"{files.name} lacks {len(lost)} weights that it needs, first {min(lost)}")
     if model.dtype != torch.float32:
         _compute_logits_in_float32(model)
     return model.eval()

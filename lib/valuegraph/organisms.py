@@ -14,7 +14,8 @@ import pandas as pd
 from valuegraph.graph import ValueGraph
 from valuegraph.inventory import SCHWARTZ_ORDER
 from valuegraph.roles import Role, load_role_bank, role_shifts
-from valuegraph.tables import generator
+from valuegraph.run_folder import write_whole
+from valuegraph.tables import generator, refusing
 
 #: Names of the organisms of the package.
 ORGANISMS = ("organism-human", "organism-alien", "organism-plain", "organism-surface")
@@ -59,6 +60,9 @@ class StructuralModel:
             raise ValueError("weights must be finite, and noise_sd positive and finite.")
         if np.linalg.matrix_power((weights != 0).astype(float), d).any():
             raise ValueError("the weights hold a directed cycle; the model must be acyclic.")
+        moves = [move for moved in (self.facts or {}).values() for move in moved.items()]
+        if not all(value in values and np.isfinite(by) for value, by in moves):
+            raise ValueError(f"facts must move known values by finite numbers, got {self.facts!r}")
         weights.setflags(write=False)
         noise_sd.setflags(write=False)
         vars(self).update(values=values, weights=weights, noise_sd=noise_sd)
@@ -96,21 +100,18 @@ class StructuralModel:
     @classmethod
     def load(cls, path: str | Path) -> "StructuralModel":
         """Read a model that `save` wrote."""
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
-        try:
+        with refusing(f"{str(path)!r} is no structural model"):
+            content = json.loads(Path(path).read_text(encoding="utf-8"))
             content["noise_sd"] = [content["noise_sd"][value] for value in content["values"]]
             return cls.from_edges(**content)
-        except (KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f"{str(path)!r} is no structural model: {error!r}") from error
 
     def save(self, path: str | Path) -> None:
         """Write the model as JSON, numbers rounded to six decimals."""
         noise = dict(zip(self.values, self.noise_sd.round(6).tolist(), strict=True))
         edges = [[cause, effect, round(weight, 6)] for cause, effect, weight in self.edges]
-        content = {"description": self.description, "values": list(self.values)}
-        content |= {"noise_sd": noise, "edges": edges}
-        content |= {"facts": self.facts} if self.facts else {}
-        Path(path).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        content = {"description": self.description, "values": list(self.values), "noise_sd": noise}
+        content |= {"edges": edges} | ({"facts": self.facts} if self.facts else {})
+        write_whole(Path(path), f"{json.dumps(content, indent=1)}\n".encode())
 
     @property
     def adjacency(self) -> np.ndarray:

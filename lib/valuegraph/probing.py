@@ -15,6 +15,7 @@ from valuegraph.interventions import AT_SITE, PLACES
 from valuegraph.prompts import ANSWER_PREFIX, PromptFormat, render_parts, render_prompt, site_tokens
 from valuegraph.reading import require_finite
 from valuegraph.roles import NO_ROLE
+from valuegraph.tables import require_whole
 
 _NOTHING = RowShifts((), None)
 
@@ -83,6 +84,7 @@ def next_words(respondent, question, role=None, *, fmt=None, n=10) -> pd.Series:
     pandas.Series
         Probability of each word (of each token, to be exact), the likeliest first.
     """
+    require_whole(n, 1, "n", most=len(respondent.tokenizer))
     prompt = encode(respondent, render_prompt(respondent.tokenizer, question, role, fmt=fmt))
     logits = Rows(respondent.model, pad_left([prompt], respondent.device), _NOTHING).read()[0, -1]
     top = logits.float().softmax(-1).topk(n)
@@ -121,6 +123,9 @@ def read_texts(respondent, texts, roles, interventions, *, fmt=None, batch_token
     """
     if not texts or not all(text.strip() for text in texts):
         raise ValueError(f"texts must be given and not be blank, got {list(texts)!r}")
+    roles, interventions = list(roles), list(interventions)
+    names = names_of(roles, NO_ROLE), names_of(interventions, NO_INTERVENTION)
+    require_whole(1 if batch_tokens is None else batch_tokens, 1, "batch_tokens")
     pairs = [text_and_shifts(one, respondent) for one in (None, *interventions)]
     fmt, budget = fmt or PromptFormat(), Budget(batch_tokens or default_batch_tokens(respondent))
     sums, tokens = np.zeros((2, len(roles), len(pairs))), 0  # log-loss and divergence
@@ -134,7 +139,6 @@ def read_texts(respondent, texts, roles, interventions, *, fmt=None, batch_token
             sums[:, r] += figures
             tokens += rows[0][1] / len(roles)
     log_loss, divergence = sums / tokens
-    names = names_of(roles, NO_ROLE), names_of(interventions, NO_INTERVENTION)
     index = pd.MultiIndex.from_product(names, names=["role", "intervention"])
     table = index.to_frame(index=False)[["intervention", "role"]]
     table["log_loss"] = (log_loss[:, 1:] - log_loss[:, :1]).ravel()

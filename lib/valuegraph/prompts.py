@@ -14,10 +14,10 @@ import re
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import product, starmap
-
-from jinja2.exceptions import TemplateError
+from threading import Thread
 
 from valuegraph.roles import NO_ROLE, Role
+from valuegraph.tables import require, require_known
 
 #: The words of the steering site.
 SITE = "your values"
@@ -53,6 +53,9 @@ _THOUGHT = re.compile(r"[<\[][|/:\w]*(?:think|thought|reason)[\w|]*[>\]]", re.IG
 # Stands before a template, whose function for today's date it hides.
 _DAY = "{% macro strftime_now(form) %}01 Jan 2025{% endmacro %}{{ '' }}"
 
+# A template that takes longer, or writes more (ten times the longest chat), is taken to be broken.
+_SECONDS, _LONGEST = 10, 10**6
+
 _UNFIT = "the chat template of {!r} {}; use another model, or the layout 'kang-plain'"
 
 
@@ -79,8 +82,7 @@ class PromptFormat:
 
     def __post_init__(self) -> None:
         for what, known in (("wording", WORDINGS), ("layout", LAYOUTS)):
-            if (entry := getattr(self, what)) not in known:
-                raise ValueError(f"unknown {what} {entry!r}; there are {', '.join(known)}")
+            require_known(getattr(self, what), known, what)
 
     @property
     def name(self) -> str:
@@ -171,26 +173,34 @@ def _chat_frame(tokenizer, role: Role | None, fmt: PromptFormat, question: str) 
     tag = (_THOUGHT.findall(text.rpartition(question)[2]) or ["/"])[-1]
     if "/" in tag or "END" in tag:
         return text
-    if "|" in tag:
-        raise ValueError(_UNFIT.format(tokenizer.name_or_path, f"leaves a thought open by {tag}"))
+    leaves = f"leaves a thought open by {tag}"
+    require("|" not in tag, _UNFIT.format(tokenizer.name_or_path, leaves))
     return f"{text}\n{tag[0]}/{tag[1:]}\n\n"
 
 
 def render_turns(tokenizer, turns, **options) -> str:
     """Render turns (who, text) by the chat template, without a thought where it has the switch."""
     options |= {"tokenize": False, "enable_thinking": False}
-    plain, why = [{"role": who, "content": text} for who, text in turns], "drops or changes turns"
+    options["chat_template"] = _DAY + tokenizer.get_chat_template()
+    plain, why = [{"role": who, "content": text} for who, text in turns], ["drops or changes turns"]
     # Templates of models that also see want a list of parts, and make nothing of a string.
     parts = [turn | {"content": [{"type": "text", "text": turn["content"]}]} for turn in plain]
-    for messages in (plain, parts):
-        try:
-            template = _DAY + tokenizer.get_chat_template()
-            text = tokenizer.apply_chat_template(messages, chat_template=template, **options)
-            if all(content.strip() in text for _, content in turns):
-                return text
-        except (TemplateError, TypeError, ValueError) as error:
-            why = why if "fails" in why else f"fails ({error})"
-    raise ValueError(_UNFIT.format(tokenizer.name_or_path, why))
+
+    def fitting():
+        for messages in (plain, parts):
+            try:
+                text = tokenizer.apply_chat_template(messages, **options)
+                if len(text) < _LONGEST and all(content.strip() in text for _, content in turns):
+                    return made.append(text)
+            except Exception as error:  # a template is code of others: it may fail in any way
+                why.append(f"fails ({error})")
+
+    thread, made = Thread(target=fitting, daemon=True), []  # left alone if it does not end
+    thread.start()
+    thread.join(_SECONDS)
+    why += [f"takes more than {_SECONDS} s"] * thread.is_alive()
+    require(made, _UNFIT.format(tokenizer.name_or_path, why[-1]))
+    return made[0]
 
 
 def has_system_turn(tokenizer) -> bool:

@@ -257,13 +257,10 @@ def _agreement(x, a, b, keys: np.ndarray, weights: np.ndarray) -> dict[str, np.n
     yes_a, yes_b = (ratio(mean(sure & (kind > 0)), mean(sure)) for kind in (a, b))
     chance = yes_a * yes_b + (1 - yes_a) * (1 - yes_b)
     differs[chance > 1 - 1e-12] = np.nan  # a single answer to everything is no agreement
-    return {
-        "score_correlation": r[:, 0, 1],
-        "answer_correlation": ratio(mean(x * y) - mean(x) * mean(y), sds[0] * sds[1]),
-        "sign_differs": differs,
-        "kappa": ratio(1 - differs - chance, 1 - chance),
-        "unsure": mean(b == 0),
-    }
+    of_answers = ratio(mean(x * y) - mean(x) * mean(y), sds[0] * sds[1])
+    figures = {"score_correlation": r[:, 0, 1], "answer_correlation": of_answers}
+    kappa = ratio(1 - differs - chance, 1 - chance)
+    return figures | {"sign_differs": differs, "kappa": kappa, "unsure": mean(b == 0)}
 
 
 def _table(figures: dict, cells: pd.DataFrame) -> pd.DataFrame:

@@ -14,7 +14,7 @@ import pandas as pd
 from valuegraph.interventions import Sentence, Shift
 from valuegraph.inventory import Inventory
 from valuegraph.roles import RoleBank, known, stance_sentence
-from valuegraph.tables import generator
+from valuegraph.tables import generator, require, require_whole
 
 #: How Kang et al. (2025) name a value to a model; its label and phrase are the inventory's.
 HARD_PROMPT = "You are {inclined} to the value of {label}, which means {phrase}."
@@ -87,8 +87,7 @@ def word_pushes(inventory: Inventory, bank: RoleBank, *, neutral: int = 20) -> l
     levels = sorted(bank.stances["level"])
     about = [f for value in inventory.codes for f in bank.facts_by_value.get(value, ())]
     none = bank.facts_by_value.get("", ())
-    if neutral > len(none):
-        raise ValueError(f"the role bank has {len(none)} neutral facts, not {neutral}")
+    require_whole(neutral, 0, "neutral, the number of neutral facts,", most=len(none))
     spread = [none[i * len(none) // neutral] for i in range(neutral)]
     strong = stances(inventory, bank, levels=[*levels[:2], *levels[-2:]])
     return [*strong, *single_facts(bank, about), *single_facts(bank, spread)]
@@ -160,6 +159,8 @@ def difference_of_means(states, scores: pd.DataFrame, value: str, *, share=0.5) 
     if n_roles != len(scores):
         both = f"there are states of {n_roles} roles and scores of {len(scores)}"
         raise ValueError(f"{both}; give both of the same roles, in one order")
+    if value not in scores or scores.columns.has_duplicates:
+        raise ValueError(f"scores need one column {value!r}; there are {list(scores)}")
     if share > 0.5 or n < 1:
         raise ValueError(f"share is {share}; take up to half of {n_roles} roles, one at least")
     score = scores[value].to_numpy(dtype=float)
@@ -178,8 +179,7 @@ def random_directions(like: np.ndarray, n: int, *, seed: int) -> np.ndarray:
 
 def with_norm(vector: np.ndarray, norm: float) -> np.ndarray:
     """Stretch a direction to a length."""
-    if not np.any(vector):
-        raise ValueError("a direction of zeros has no length to stretch")
+    require(np.any(vector), "a direction of zeros has no length to stretch")
     return np.asarray(vector, dtype=float) * (norm / np.linalg.norm(vector))
 
 

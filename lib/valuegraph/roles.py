@@ -166,8 +166,7 @@ def sample_roles(bank: RoleBank, n: int, *, seed: int, p_fact=0.8, max_neutral=2
     choices = [facts for value, facts in bank.facts_by_value.items() if value != ""]
     neutral = bank.facts_by_value.get("", ())
     tables.require_whole(n, 1, "n", most=1_000_000)
-    if not 0 <= p_fact <= 1:
-        raise ValueError(f"p_fact is {p_fact!r}; a probability in [0, 1] is needed.")
+    tables.require(0 <= p_fact <= 1, f"p_fact is {p_fact!r}; a probability in [0, 1] is needed.")
     if max_neutral not in range(len(neutral) + 1) or (p_fact < 1 and not neutral):
         raise ValueError(f"max_neutral {max_neutral!r} does not fit {len(neutral)} neutral facts.")
     sizes = np.array([len(facts) for facts in choices], dtype=int)

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from valuegraph.inventory import fingerprint
+from valuegraph.tables import refusing, require, require_file
 
 #: File with the settings of a run, and version of the layout of its folder.
 MANIFEST, LAYOUT = "manifest.json", 2
@@ -112,6 +113,8 @@ def block_file(folder: Path, number: int) -> Path:
 
 def write_whole(path: Path, content: bytes, *, keep: bool = False) -> None:
     """Write a file whole or not at all; `keep` what is there, or replace it."""
+    require_file(path, "name a file to write")
+    path = path.resolve()  # a link to a file stays one
     temporary = path.with_name(f".{path.name}.{os.urandom(8).hex()}.tmp")
     try:
         with temporary.open("xb") as file:
@@ -138,32 +141,27 @@ def write_block(answers: pd.DataFrame, folder: Path, asked: dict[str, Any], numb
 
 def read_block(folder: Path, asked: dict[str, Any], number: int) -> pd.DataFrame:
     """Read the answers of a block; a file that is damaged or another's is refused by its name."""
-    path, reason = block_file(folder, number), "its label does not fit"
-    try:
+    path = block_file(folder, number)
+    with refusing(f"{path} is damaged, or of another run or block; move it away"):
         # Without partitioning, a folder called "a=b" would become a column.
         answers = pd.read_parquet(path, partitioning=None)
         label, answers.attrs = answers.attrs, {}
-        if label == _label(answers, asked, number):
-            return answers
-    except Exception as error:  # a damaged file may fail at any place of its reader
-        reason = str(error).split("\n")[0]
-    raise ValueError(f"{path} is damaged, or of another run or block; move it away ({reason})")
+        require(label == _label(answers, asked, number), "its label does not fit")
+        return answers
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
     """Read the manifest of a run: ``asked``, ``computed``, ``versions`` and ``date``."""
     if not (path := folder / MANIFEST).is_file():
         raise FileNotFoundError(f"{folder} holds no run: {path} is missing")
-    try:
+    with refusing(f"{path} is damaged or none of a run; begin anew"):
         manifest = json.loads(path.read_text(encoding="utf-8"))
         if manifest["layout"] != LAYOUT:
             raise ValueError(f"layout {manifest['layout']!r}, this version reads {LAYOUT}")
         if manifest.pop("digest", None) not in (None, fingerprint(manifest)):
             raise ValueError("it was changed after it was written")
         _ = blocks_of(manifest["asked"]), manifest["asked"]["inventory.items"]
-    except (ValueError, LookupError, TypeError, ZeroDivisionError) as error:
-        raise ValueError(f"{path} is damaged or none of a run ({error!r}); begin anew") from error
-    return manifest
+        return manifest
 
 
 def differences(there: dict[str, Any], now: dict[str, Any]) -> str:

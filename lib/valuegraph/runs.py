@@ -85,6 +85,7 @@ class Sweep:
         source = self.model if isinstance(self.model, tuple) else (self.model,)
         model = ModelSource(*(option and str(option).removeprefix("torch.") for option in source))
         vars(self).update(model=model, formats=formats, roles=tuple(self.roles))
+        vars(self).update(interventions=tuple(self.interventions))
         require_whole(self.block_size, 1, "block_size")
         check_options(self.mode, self.prior, self.max_new_tokens, batch_tokens=1)
         for what in ("role", "intervention", "format"):
@@ -249,11 +250,9 @@ def _load(source: ModelSource, respondent: Respondent | None) -> tuple[Responden
     backend = getattr(tokenizer, "backend_tokenizer", None)  # not all are of that kind
     rules = json.loads(backend.to_str()) if backend else tokenizer.get_vocab()
     fmt = PromptFormat(layout="chat" if tokenizer.chat_template else "kang-plain")
-    used = {
-        "tokenizer": {k: v for k, v in rules.items() if k not in ("padding", "truncation")},
-        "chat_template": tokenizer.chat_template,
-        "prompt": render_prompt(tokenizer, "Do you sing?", Role("singer", "You sing."), fmt=fmt),
-    }
+    rules = {k: v for k, v in rules.items() if k not in ("padding", "truncation")}
+    prompt = render_prompt(tokenizer, "Do you sing?", Role("singer", "You sing."), fmt=fmt)
+    used = {"tokenizer": rules, "chat_template": tokenizer.chat_template, "prompt": prompt}
     facts = respondent.description | {k: fingerprint(v) for k, v in used.items()}
     return respondent, {f"loaded.{k}": v for k, v in facts.items()}
 

@@ -23,6 +23,7 @@ from valuegraph.effects import changes
 from valuegraph.interventions import Shift
 from valuegraph.organisms import ORGANISMS, organism_folder
 from valuegraph.pushes import mean_norm, with_norm
+from valuegraph.tables import refusing, require_known, require_whole
 
 #: What a coefficient multiplies: the decoder's row as it stands, as in Kang et al. (2025), or the
 #: row at length 1. Rows need not be of length 1, so a coefficient says nothing without this.
@@ -66,18 +67,15 @@ def load_sae(source: str | Path, *, device: str = "cpu"):
             way = f"check the network and HF_HUB_OFFLINE ({type(error).__name__})"
             raise OSError(f"{name} cannot be downloaded; {way}") from error
     elif missing:
-        told = (
-            f"no autoencoder {name!r}: it is neither organism-human, organism-alien or a source of"
-        )
-        told += (
-            f" valuegraph.public_saes(), nor a folder with {missing[0]}. Load a repository of the"
-        )
-        way = (
-            f"hub by sae_lens.SAE.from_pretrained({name!r}, FOLDER_IN_IT), which works here as well"
-        )
-        raise FileNotFoundError(f"{told} {way}")
+        neither = "neither organism-human, organism-alien or a source of valuegraph.public_saes()"
+        way_out = f"sae_lens.SAE.from_pretrained({name!r}, FOLDER_IN_IT), which works here as well"
+        told = f"no autoencoder {name!r}: it is {neither}, nor a folder with {missing[0]}"
+        raise FileNotFoundError(f"{told}. Load a repository of the hub by {way_out}")
     else:
-        sae = SAE.load_from_disk(folder, device=device)
+        with refusing(f"the autoencoder {name} cannot be loaded"):
+            sae = SAE.load_from_disk(folder, device=device)
+    if odd := [w for w, of in sae.state_dict().items() if not of.isfinite().all()]:
+        raise ValueError(f"{name} has numbers in {odd[0]} that are not finite; take another")
     sae.cfg.metadata.source = name
     return sae.requires_grad_(False)
 
@@ -128,8 +126,8 @@ def feature_shift(
         Named after feature and coefficient, and after all that is not the default.
     """
     _require_usable(sae)
-    if feature not in range(n := sae.cfg.d_sae) or convention not in CONVENTIONS:
-        raise ValueError(f"no feature {feature} of {n}, or {convention!r} in {CONVENTIONS}")
+    require_known(convention, CONVENTIONS, "convention")
+    require_whole(feature, 0, f"feature of {sae_name(sae)}", most=sae.cfg.d_sae - 1)
     row, name = _numpy(sae.W_dec[feature]), f"feature {feature} x {coefficient:g}"
     # Some top-k autoencoders decode as if their rows were of length 1.
     if convention == "unit" or getattr(sae.cfg, "rescale_acts_by_decoder_norm", False):
@@ -154,6 +152,8 @@ def feature_activity(sae, states: np.ndarray, features=None) -> np.ndarray:
     if features is None and (n := len(states) * sae.cfg.d_sae) > WHOLE:
         raise MemoryError(f"all activity is {4e-9 * n:.1f} GB; pass features=[...] or fewer states")
     kept = slice(None) if features is None else list(features)
+    for feature in () if features is None else kept:
+        require_whole(feature, 0, f"feature of {sae_name(sae)}", most=sae.cfg.d_sae - 1)
     return np.concatenate([_numpy(active[:, kept]) for _, active in _pieces(sae, states)])
 
 
@@ -242,6 +242,7 @@ def candidate_pushes(
     shifts : list of Shift
         The same pushes, to elicit answers under.
     """
+    require_whole(n_candidates, 1, "n_candidates")
     rate, activity, missed = _summary(sae, states)
     if missed > 1:
         fault = f"{sae_name(sae)} misses {missed:.0%} of the variance of these states"
@@ -315,11 +316,10 @@ def choose_features(
     if weak := ", ".join(np.array(values)[np.abs(sizes).max(axis=0) < WEAK]):
         told = f"no candidate moves {weak} by {WEAK:g} standard deviations: its ranks are noise"
         warnings.warn(told, stacklevel=2)
-    table.attrs["rule"] = (
-        f"{candidates.attrs.get('rule', '')} For each value they are ranked by its mean change, in "
-        "standard deviations over the train roles, times the cosine between all changes, in that "
-        f"unit, and {axis}; what does not raise it, or has no positive cosine, stands last."
-    )
+    rule = f"{candidates.attrs.get('rule', '')} For each value they are ranked by its mean change, "
+    rule += "in standard deviations over the train roles, times the cosine between all changes, in "
+    rule += f"that unit, and {axis}; what does not raise it, or has no positive cosine, comes last."
+    table.attrs["rule"] = rule
     return table
 
 
@@ -378,8 +378,8 @@ def _summary(sae, states: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
 
 
 def _tensor(sae, states: np.ndarray):
-    if np.ndim(states) != 2 or np.shape(states)[1] != sae.cfg.d_in:
-        reads = f"reads states of its model and layer, shape (n, {sae.cfg.d_in})"
+    if np.ndim(states) != 2 or np.shape(states)[1] != sae.cfg.d_in or not np.isfinite(states).all():
+        reads = f"reads finite states of its model and layer, shape (n, {sae.cfg.d_in})"
         raise ValueError(f"{sae_name(sae)} {reads}; got {np.shape(states)}")
     return sae.W_dec.detach().new_tensor(states)
 

@@ -101,12 +101,8 @@ def sentence_model(scores: pd.DataFrame, sentences: pd.DataFrame) -> SentenceMod
     table = sentences.loc[roles]
     table = table.loc[:, table.nunique() > 1].sort_index(axis=1)
     if table.empty:
-        why = (
-            "no sentence is held by some roles and not by others; for roles that are not of a bank"
-        )
-        raise ValueError(
-            f"{why} make the table yourself, such as a column for each job of personas"
-        )
+        way_out = "for roles of no bank make the table yourself: a column for each job of personas"
+        raise ValueError(f"no sentence is held by some roles and not by others; {way_out}")
     several = table.columns.nlevels > 1
     kind = table.columns.get_level_values(0) if several else pd.Index([""] * table.shape[1])
     held, rows = table.to_numpy(dtype=float), scores[sorted(scores)].to_numpy(dtype=float)

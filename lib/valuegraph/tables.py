@@ -1,10 +1,33 @@
 """Reading tables of the package and of users, and refusing what is not sound."""
 
 from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+
+
+@contextmanager
+def refusing(fault: str) -> Iterator[None]:
+    """Refuse by one line, which begins with the fault, whatever a reader of files stumbles over.
+
+    What the machine is to blame for, such as a disk or its memory, passes as it is.
+    """
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, (MemoryError, ImportError)) or getattr(error, "errno", None):
+            raise
+        told = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+        raise ValueError(f"{fault}: {' '.join(told.split())[:300]}") from error
+
+
+def require_file(path: str | Path, way: str = "name a file") -> None:
+    """Refuse folders, and devices and pipes, which may never end; what is not there passes."""
+    if Path(path).exists() and not Path(path).is_file():
+        raise ValueError(f"{str(path)!r} is a folder, a device or a pipe; {way}")
 
 
 def read_packaged_table(filename: str) -> pd.DataFrame:
@@ -28,10 +51,7 @@ def read_own_table(path: str | Path, columns: list[str], optional: list[str] = (
         Stripped strings. The index counts rows as spreadsheets do: the header is row 1. Empty rows
         are left out.
     """
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, skip_blank_lines=False)
-    except ValueError as error:
-        raise ValueError(f"{str(path)!r} is not a CSV file in UTF-8: {error}") from error
+    table = read_csv(path, dtype=str, keep_default_na=False, skip_blank_lines=False)
     if not isinstance(table.index, pd.RangeIndex):
         raise ValueError(f'{str(path)!r}: rows hold more cells than columns; "quote" commas.')
     if unknown := [name for name in table if name not in (*columns, *optional)]:
@@ -41,6 +61,13 @@ def read_own_table(path: str | Path, columns: list[str], optional: list[str] = (
     require_columns(table, columns, repr(str(path)))
     require_text(table[list(columns)], repr(str(path)))
     return table
+
+
+def read_csv(path: str | Path, **options) -> pd.DataFrame:
+    """Read a CSV file of this machine; `options` are those of `pandas.read_csv`."""
+    require_file(path)
+    with refusing(f"{str(path)!r} is not a CSV file in UTF-8"):
+        return pd.read_csv(Path(path), **options)
 
 
 def require_columns(table: pd.DataFrame, columns: list[str], where: str) -> None:
@@ -83,6 +110,18 @@ def doubts(table: pd.DataFrame) -> list[str]:
     if repeated := ", ".join(f"{code:g} ({n} times)" for code, n in codes.items() if n > 1):
         found.append(f"{repeated} lies far from all else, like a code of missing answers")
     return found
+
+
+def require(met: object, fault: str) -> None:
+    """Refuse by a line what does not meet a condition."""
+    if not met:
+        raise ValueError(fault)
+
+
+def require_known(word: str, known: Iterable[str], what: str) -> None:
+    """Refuse a word that is none of those known."""
+    if not isinstance(word, str) or word not in known:
+        raise ValueError(f"unknown {what} {word!r}; known are {', '.join(known)}")
 
 
 def require_whole(number: int, least: int, what: str, most: float = np.inf) -> None:

@@ -18,7 +18,7 @@ from valuegraph.discovery import MIN_SPREAD, check_scores, draw_correlations
 from valuegraph.humans import HumanReference, halves_of, human_band, load_human, split_half
 from valuegraph.inventory import SCHWARTZ_ORDER
 from valuegraph.pc import skeletons
-from valuegraph.tables import generator, require_whole
+from valuegraph.tables import generator, require_known, require_whole
 
 # Halves of fewer roles say nothing; no larger number is proposed, nor one with less power.
 MIN_ROLES, MOST_ROLES, POWER = 30, 20_000, 0.8
@@ -177,8 +177,7 @@ def compare(
     if set(scores) != set(_VALUES):
         raise ValueError(f"people are known on {_VALUES}, not {list(scores)}: use compare_models")
     names = [t for t in TREATMENTS if t != "disattenuated" or human.reliability is not None]
-    if treatment not in names:
-        raise ValueError(f"treatment {treatment!r} of {human.name!r}: take {', '.join(names)}")
+    require_known(treatment, names, f"treatment of {human.name!r}")
     names = dict.fromkeys([treatment, *(names if sensitivity else ())])
     owns = [_checked(own) for own in (human.reliability, reliability)]
     sides = {t: [partial(TREATMENTS[t], own=own) for own in owns] for t in names}
