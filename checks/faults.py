@@ -29,7 +29,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from safetensors.torch import load, save
 
 import valuegraph as vg
 from valuegraph import cli, runs
@@ -428,18 +427,23 @@ def damage(path: Path, rng: np.random.Generator) -> bytes:
         if rng.random() < 0.2:
             del content[key]
         return json.dumps(content).encode()
-    tensors = load(path.read_bytes())
-    name = list(tensors)[int(rng.integers(len(tensors)))]
-    kind = int(rng.integers(4))
+    raw, kind = path.read_bytes(), int(rng.integers(4))
     if kind == 0:
-        return path.read_bytes()[: int(rng.integers(path.stat().st_size))]
+        return raw[: int(rng.integers(len(raw)))]
+    # A length, a table of tensors in JSON, and their numbers.
+    size = int.from_bytes(raw[:8], "little")
+    table, numbers = json.loads(raw[8 : 8 + size]), bytearray(raw[8 + size :])
+    names = [name for name in table if name != "__metadata__"]
+    name = names[int(rng.integers(len(names)))]
+    start = table[name]["data_offsets"][0]
     if kind == 1:
-        del tensors[name]
+        table["another"] = table.pop(name)
     elif kind == 2:
-        tensors[name] = tensors[name][..., :-1].contiguous()
+        table[name]["shape"] = [1, *table[name]["shape"]]
     else:
-        tensors[name].view(-1)[0] = float("nan")
-    return save(tensors, {"format": "pt"})
+        numbers[start : start + 4] = np.float32("nan").tobytes()
+    told = json.dumps(table).encode()
+    return len(told).to_bytes(8, "little") + told + bytes(numbers)
 
 
 # ---------------------------------------------------------------- arguments

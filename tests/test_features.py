@@ -122,7 +122,7 @@ LIST = pd.DataFrame({"intervention": ["push 0"]})
     ("use", "message"),
     [
         (lambda sae: candidate_pushes(sae, STATES, min_rate=1.5), "no feature fires on 150%"),
-        (lambda sae: candidate_pushes(sae, STATES[:, 1:4], min_rate=0.9), "reads states"),
+        (lambda sae: candidate_pushes(sae, STATES[:, 1:4], min_rate=0.9), "reads finite states"),
         (
             lambda sae: candidate_pushes(sae, STATES * [0, 1, 1, 1, 1, 1], min_rate=0.9),
             "no feature fires",

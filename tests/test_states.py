@@ -189,7 +189,7 @@ def test_numbers_that_are_not_finite_are_refused(llama, roles, texts):
     for call in (
         lambda: states(broken, roles, layer=1),
         lambda: next_words(broken, "Would you pray?"),
-        lambda: read_texts(broken, texts, roles, []),
+        lambda: read_texts(broken, texts, roles, [None]),
     ):
         with pytest.raises(ValueError, match="llama computes numbers that are not finite in torch"):
             call()

@@ -204,14 +204,18 @@ def test_what_cannot_be_compared_with_people_is_refused():
         ("29 roles are too few", scores.iloc[:29], {}),
         ("one row a role", pd.concat([scores, scores.iloc[[3]]]), {}),
         ("'ess11_age_sex' has", scores, {"human": load_human("ess11_age_sex")}),
-        ("treatment 'ipsatised' of 'ess11': take raw, centred", scores, {"treatment": "ipsatised"}),
+        (
+            "unknown treatment of 'ess11' 'ipsatised'; known are raw, centred",
+            scores,
+            {"treatment": "ipsatised"},
+        ),
         ("got {'SE': 1.2", scores, {"reliability": load_human().reliability * 0 + 1.2}),
         ("draw more", scores, {"draws": 99}),
         ("PO hardly vary", scores.assign(PO=0.001 * scores["PO"]), {}),
     ):
         with pytest.raises(ValueError, match=message):
             compare(table, **options)
-    with pytest.raises(ValueError, match="'disattenuated' of 'ess11_AT': take raw"):
+    with pytest.raises(ValueError, match="of 'ess11_AT' 'disattenuated'; known are raw"):
         compare(scores, load_human_countries()["AT"], treatment="disattenuated")
 
 
