@@ -295,7 +295,7 @@ def check_scores(scores: pd.DataFrame, *, min_spread: float = 0.0) -> None:
         Least standard deviation over roles that every value must have, in the unit of the scores.
     """
     if not isinstance(scores, pd.DataFrame) or scores.empty:
-        raise ValueError(f"scores must be a DataFrame by roles, got {type(scores).__name__}")
+        raise ValueError(f"scores must be a DataFrame with one row a role, not {type(scores)}")
     data, roles, several = _numbers(scores), scores.index, False
     if isinstance(roles, pd.MultiIndex):
         at = "role" if "role" in roles.names else -1
