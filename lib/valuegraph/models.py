@@ -21,7 +21,7 @@ _SAFELY = {"local_files_only": True, "trust_remote_code": False}
 
 _TOO_LARGE = "{} does not fit on {} ({}); try dtype='bfloat16', quantize='4bit' or a smaller model"
 _NO_DECODER = "{} (architecture: {}) is no decoder with layers, nor can one be loaded out of it; "
-_NO_DECODER += "code of its own is never run; take a chat model such as Gemma, Llama or Mistral"
+_NO_DECODER += "code of its own (trust_remote_code) is never run; take one such as Gemma or Llama"
 _NO_BFLOAT16 = "this GPU does not compute in bfloat16: the weights become float16, in which some "
 _NO_BFLOAT16 += "models overflow (their answers are then refused); with dtype='float32' none does"
 

@@ -199,7 +199,7 @@ def render_turns(tokenizer, turns, **options) -> str:
     thread.start()
     thread.join(_SECONDS)
     why += [f"takes more than {_SECONDS} s"] * thread.is_alive()
-    require(made, _UNFIT.format(tokenizer.name_or_path, why[-1]))
+    require(made, _UNFIT.format(tokenizer.name_or_path, why[:2][-1]))
     return made[0]
 
 
