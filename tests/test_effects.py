@@ -138,7 +138,7 @@ def test_costs_by_hand():
     [
         (lambda: effects_of(ANSWERS[PUSHED]), "need the baseline 'none'"),
         (lambda: effects_of(ANSWERS[~(PUSHED & FIRST)]), "'r3' lacks answers .* 'push'"),
-        (lambda: effects_of(ANSWERS[FIRST]), "intervals need 2 roles"),
+        (lambda: effects_of(ANSWERS[FIRST]), "need 2 roles and 1 draw"),
         (lambda: effects_of(ANSWERS, draws=0), "1 draw"),
         (lambda: effects_of(ANSWERS, tolerance=-1), "tolerance must be 0 or more"),
     ],

@@ -204,8 +204,8 @@ def _scores(file: Path) -> pd.DataFrame:
 def _write(file: Path | None, **content: object) -> None:
     """Write figures as JSON, if a file is wanted."""
     if file is not None:
-        ours = not file.exists() or file.read_bytes()[:1] in (b"", b"{")
-        require(ours, f"{file} holds something else than figures; name another file to write")
+        there = file.read_bytes()[:1] if file.exists() else b""
+        require(there in b"{", f"{file} holds something else than figures; name another to write")
         write_whole(file, json.dumps(content, indent=1, default=str).encode())
         say(f"wrote {file}")
 

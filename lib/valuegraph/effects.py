@@ -11,6 +11,7 @@ import pandas as pd
 
 from valuegraph.answers import NO_INTERVENTION, score_answers
 from valuegraph.resampling import intervals, resampled_mean, role_weights
+from valuegraph.tables import require
 
 #: Changes of a score up to this size count as unchanged. Log-odds always move a little: a tenth of
 #: a log-odds unit moves no probability by more than .025. Scores from answers move in steps.
@@ -82,8 +83,7 @@ def effects_of(
     """
     change = changes(table, by=by)
     tolerance = TOLERANCES[by] if tolerance is None else tolerance
-    if not tolerance >= 0:
-        raise ValueError(f"tolerance must be 0 or more, got {tolerance}")
+    require(tolerance >= 0, f"tolerance must be 0 or more, got {tolerance}")
     mean, low, high = intervals(resampled(change, draws, seed))
     over = tolerance + _ROUNDING
     up = (change > over).groupby(level=0, sort=False).mean()
@@ -185,8 +185,7 @@ def resampled(change: pd.DataFrame, draws: int, seed: int) -> np.ndarray:
         Shape ``(1 + draws, interventions, columns)``.
     """
     names, roles = (change.index.unique(level) for level in (0, 1))
-    if len(roles) < 2 or draws < 1:
-        raise ValueError(f"intervals need 2 roles and 1 draw, got {len(roles)} and {draws}")
+    require(len(roles) > 1 and draws > 0, f"need 2 roles and 1 draw, got {len(roles)} and {draws}")
     by_role = change.to_numpy().reshape(len(names), len(roles), -1).swapaxes(0, 1)
     return resampled_mean(by_role, role_weights(len(roles), draws, seed=seed))
 

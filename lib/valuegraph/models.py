@@ -228,6 +228,7 @@ def _load_tokenizer(files: ModelFiles) -> transformers.PreTrainedTokenizerBase:
     """Load the tokenizer."""
     with refusing(f"the tokenizer of {files.name} cannot be loaded"):
         tokenizer = AutoTokenizer.from_pretrained(files.folder, gguf_file=files.gguf, **_SAFELY)
+        tokenizer("yes")  # what is wrong with it may show only here
     tokenizer.name_or_path = files.repository or str(files.folder)  # not a folder of the cache
     return tokenizer
 

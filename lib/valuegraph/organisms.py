@@ -15,7 +15,7 @@ from valuegraph.graph import ValueGraph
 from valuegraph.inventory import SCHWARTZ_ORDER
 from valuegraph.roles import Role, load_role_bank, role_shifts
 from valuegraph.run_folder import write_whole
-from valuegraph.tables import generator, refusing
+from valuegraph.tables import generator, refusing, require
 
 #: Names of the organisms of the package.
 ORGANISMS = ("organism-human", "organism-alien", "organism-plain", "organism-surface")
@@ -61,8 +61,8 @@ class StructuralModel:
         if np.linalg.matrix_power((weights != 0).astype(float), d).any():
             raise ValueError("the weights hold a directed cycle; the model must be acyclic.")
         moves = [move for moved in (self.facts or {}).values() for move in moved.items()]
-        if not all(value in values and np.isfinite(by) for value, by in moves):
-            raise ValueError(f"facts must move known values by finite numbers, got {self.facts!r}")
+        finite = all(v in values and np.isfinite(by) for v, by in moves)
+        require(finite, f"facts must move known values by finite numbers, got {self.facts!r}")
         weights.setflags(write=False)
         noise_sd.setflags(write=False)
         vars(self).update(values=values, weights=weights, noise_sd=noise_sd)
