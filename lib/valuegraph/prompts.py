@@ -181,7 +181,6 @@ def _chat_frame(tokenizer, role: Role | None, fmt: PromptFormat, question: str) 
 def render_turns(tokenizer, turns, **options) -> str:
     """Render turns (who, text) by the chat template, without a thought where it has the switch."""
     options |= {"tokenize": False, "enable_thinking": False}
-    options["chat_template"] = _DAY + tokenizer.get_chat_template()
     plain, why = [{"role": who, "content": text} for who, text in turns], ["drops or changes turns"]
     # Templates of models that also see want a list of parts, and make nothing of a string.
     parts = [turn | {"content": [{"type": "text", "text": turn["content"]}]} for turn in plain]
@@ -189,7 +188,8 @@ def render_turns(tokenizer, turns, **options) -> str:
     def fitting():
         for messages in (plain, parts):
             try:
-                text = tokenizer.apply_chat_template(messages, **options)
+                template = _DAY + tokenizer.get_chat_template()
+                text = tokenizer.apply_chat_template(messages, chat_template=template, **options)
                 if len(text) < _LONGEST and all(content.strip() in text for _, content in turns):
                     return made.append(text)
             except Exception as error:  # a template is code of others: it may fail in any way
