@@ -301,8 +301,8 @@ def check_scores(scores: pd.DataFrame, *, min_spread: float = 0.0) -> None:
         at = "role" if "role" in roles.names else -1
         several, roles = roles.droplevel(at).nunique() > 1, roles.get_level_values(at)
     if several or roles.has_duplicates:
-        several = "answers under several interventions are for acted_graph"
-        raise ValueError(f"give one row a role, like scores.xs('none'); {several}")
+        others = "answers under several interventions are for acted_graph"
+        raise ValueError(f"give one row a role, like scores.xs('none'); {others}")
     sd = data.std(axis=0)
     flat = np.flatnonzero((sd < min_spread) | (sd <= 1e-12 * np.abs(data).max(axis=0)))
     if len(flat):

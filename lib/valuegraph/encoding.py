@@ -95,9 +95,8 @@ def encode_prompts(respondent, questions, roles, fmt, prefill, *, find_sites=Fal
     prefixes = [encode(respondent, prefix) for prefix, _ in heads]
     suffixes = [encode(respondent, suffix) for _, suffix in parts]
     # All prefixes end alike, so that one of them tells of all; suffixes begin with any word.
-    first = [encode(respondent, prefix + suffix) for prefix, suffix in parts]
-    alike = len({suffix for _, suffix in heads}) == 1
-    joined = alike and first == [prefixes[0] + ids for ids in suffixes]
+    seams, alike = zip(suffixes, parts, strict=True), len({suffix for _, suffix in heads}) == 1
+    joined = alike and all(prefixes[0] + ids == encode(respondent, a + b) for ids, (a, b) in seams)
     whole = [] if joined else [render_parts(tokenizer, questions, r, **names) for r in roles]
     whole = [[encode(respondent, prefix + suffix) for prefix, suffix in row] for row in whole]
     sites = [site_tokens(tokenizer, prefix, fmt=fmt) for prefix, _ in heads if find_sites]
