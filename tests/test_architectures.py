@@ -207,18 +207,23 @@ def test_a_gpu_is_told_a_number_of_tokens_for_each_kind(kind, name, monkeypatch)
 
 # ---------------------------------------------------------------------- models that also see
 
+YARN = {"rope_type": "yarn", "rope_theta": 1e4, "factor": 2.0, "beta_fast": 32.0, "beta_slow": 1.0}
+YARN |= {"original_max_position_embeddings": 2048, "llama_4_scaling_beta": 0.1}
+YARN = {"rope_parameters": YARN, "max_position_embeddings": 4096, "head_dim": 16}
 SEES = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1}
 SEES |= {"num_attention_heads": 2, "image_size": 28, "patch_size": 14}
 QWEN_SEES = {"depth": 1, "hidden_size": 16, "intermediate_size": 16, "num_heads": 2}
 WRAPPERS = {
     "gemma3": ("Gemma3Config", TEXT | SHORT, SEES, {"mm_tokens_per_image": 4}),
     "mistral3": ("Mistral3Config", TEXT, SEES | {"model_type": "pixtral"}, {}),
+    # Its language part is listed among models that see, and is none.
+    "mistral4": ("Mistral3Config", TEXT | LATENT | YARN, SEES | {"model_type": "pixtral"}, {}),
     "qwen3.5": ("Qwen3_5Config", TEXT | LINEAR, QWEN_SEES | {"out_hidden_size": 32}, {}),
     "gemma4": ("Gemma4Config", TEXT | SHARED, SEES | {"head_dim": 8}, {}),
     "llava": ("LlavaConfig", TEXT, SEES | {"model_type": "clip_vision_model"}, {}),
 }
 MODEL_TYPES = {"mistral3": {"model_type": "mistral", "sliding_window": None}}
-MODEL_TYPES |= {"llava": {"model_type": "llama"}}
+MODEL_TYPES |= {"mistral4": {"model_type": "mistral4"}, "llava": {"model_type": "llama"}}
 # How checkpoints have named the weights of the language part.
 LAYOUTS = {
     "new": ("model.language_model.", "lm_head."),
@@ -231,6 +236,8 @@ def wrapper(llama):
     """Build a model that also sees."""
 
     def build(name):
+        if name == "mistral4" and not hasattr(transformers, "Mistral4Config"):
+            pytest.skip("older releases do not know it")
         config_class, text, sees, others = WRAPPERS[name]
         words = {"vocab_size": len(llama.tokenizer), "pad_token_id": 0}
         words |= {"vocab_size_per_layer_input": words["vocab_size"]} if name in PER_LAYER else {}

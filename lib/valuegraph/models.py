@@ -236,7 +236,7 @@ def _load_tokenizer(files: ModelFiles) -> transformers.PreTrainedTokenizerBase:
 def _load_weights(files: ModelFiles, config, device: torch.device, options: dict) -> object:
     """Load the weights and put them on the device."""
     loader, options = loader_of(config), options | {"config": config, "gguf_file": files.gguf}
-    options["key_mapping"] = _ALONE if loader is AutoModelForCausalLM else None
+    options["key_mapping"] = _ALONE if config.get_text_config(decoder=True) is config else None
     options["ignore_mismatched_sizes"] = True  # to name them
     try:
         model, report = loader.from_pretrained(
