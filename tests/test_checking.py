@@ -3,6 +3,7 @@
 from copy import deepcopy
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
@@ -93,3 +94,13 @@ def test_half_precision_may_round(shipped, inventory, bank):
     table = check_model(half, inventory, bank)
     assert table.loc["difference, batch against alone", "wanted"] == "0.3 at most"
     assert table.loc["difference, batch against alone", "passed"]
+
+
+def test_a_base_model_is_asked_without_a_template(llama, inventory, bank):
+    tokenizer = deepcopy(llama.tokenizer)
+    tokenizer.chat_template = None
+    table = check_model(replace(llama, tokenizer=tokenizer), inventory, bank)
+    assert table.loc["difference, batch against alone", "passed"]
+    assert table.loc["difference, a random push", "passed"]
+    assert np.isfinite(table.loc["mass, say, no first, kang-plain", "figure"])
+    assert np.isfinite(table.loc["moved by words", "figure"])

@@ -212,8 +212,7 @@ def check_answers(answers: pd.DataFrame, by: str, *, single=("model",)) -> None:
     require_columns(answers, COLUMNS, "answers")
     require_known(by, UNITS, "by")
     for column in single:
-        if answers[column].nunique() > 1:
-            raise ValueError(f"answers of several {column}s; take one at a time.")
+        require(answers[column].nunique() < 2, f"answers of several {column}s; take one at a time.")
     keys = set(answers["key"].unique().tolist())
     require(keys <= {1, -1}, f"keys are {keys}; use 1 and -1.")
     odd = ~(np.abs(answers[by].to_numpy(dtype=float)) < 1e9)  # NaN is odd, too

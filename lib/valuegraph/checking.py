@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -59,37 +60,41 @@ def check_model(respondent, inventory: Inventory, bank: RoleBank, *, seed: int =
     items = inventory.items[inventory.items["value"].isin(values.index)]
     items = items.groupby(["value", "key"], sort=False).head(1).reset_index(drop=True)
     few = replace(inventory, values=values, items=items)
-    roles, fmt = sample_roles(bank, 2, seed=seed), PromptFormat()
+    # A base model has no template.
+    fmt = PromptFormat(layout="chat" if respondent.tokenizer.chat_template else "kang-plain")
+    ask, roles = partial(elicit, respondent, formats=[fmt]), sample_roles(bank, 2, seed=seed)
     exact, questions, rows = ROUNDING.get(respondent.model.dtype, 1e-3), list(few.items["text"]), {}
 
     with _noted(rows, "site tokens"):
         prompts = encode_prompts(respondent, questions, roles, fmt, ANSWER_PREFIX, find_sites=True)
         rows["site tokens"] = len(prompts.sites[0]), "found where they act", True
-    formats = [PromptFormat(name, first) for name in WORDINGS for first in (True, False)]
+    formats = [replace(fmt, wording=w, yes_first=y) for w in WORDINGS for y in (True, False)]
     started = time.perf_counter()
-    answers = elicit(respondent, few, roles, formats=formats)
+    answers = ask(few, roles, formats=formats)
     rows["answers a second"] = len(answers) / (time.perf_counter() - started), "", None
     base = answers.loc[answers["format"] == fmt.name, "log_odds"].to_numpy()
     for name, mass in answers.groupby("format", sort=False)["mass"].mean().items():
         rows[f"mass, {name}"] = mass, f"{LOW_MASS:g} or more", mass >= LOW_MASS
     reader, alone = AnswerReader.of(respondent), []
     with torch.inference_mode():
-        for text in [render_prompt(respondent.tokenizer, q, r) for r in roles for q in questions]:
+        render = partial(render_prompt, respondent.tokenizer, fmt=fmt)
+        for text in (render(question, role) for role in roles for question in questions):
             ids = torch.tensor([encode(respondent, text)], device=respondent.device)
             alone.append(reader.read(respondent.model(input_ids=ids).logits[:, -1])[0].item())
     figure = float(np.abs(alone - base).max())
     rows["difference, batch against alone"] = figure, f"{exact:g} at most", figure <= exact
     with _noted(rows, "pushes"):
         layer, vector = respondent.n_layers // 2, generator(seed).standard_normal(respondent.width)
-        vector *= 0.1 * mean_norm(states(respondent, roles, layer=layer)) / np.linalg.norm(vector)
+        size = mean_norm(states(respondent, roles, layer=layer, fmt=fmt))
+        vector *= 0.1 * size / np.linalg.norm(vector)
         pushes = [Shift(str(k), layer, k * vector, "everywhere") for k in (0, 1)]
-        answers = elicit(respondent, few, roles, interventions=pushes).groupby("intervention")
+        answers = ask(few, roles, interventions=pushes).groupby("intervention")
         pushed = (answers.get_group(one.name)["log_odds"] for one in pushes)
         still, moved = (float(np.abs(one - base).max()) for one in pushed)
         rows["difference, a push of nothing"] = still, f"{exact:g} at most", still <= exact
         rows["difference, a random push"] = moved, f"above {exact / 10:g}", moved > exact / 10
     with _noted(rows, "written: an answer"):
-        written = elicit(respondent, few, roles, mode="generate", max_new_tokens=60)["answer"]
+        written = ask(few, roles, mode="generate", max_new_tokens=60)["answer"]
         told = written != 0
         rows["written: an answer"] = told.mean(), "0.5 or more", told.mean() >= 0.5
         rows["written: as the log-odds"] = (written == np.sign(base))[told].mean(), "", None
@@ -99,7 +104,7 @@ def check_model(respondent, inventory: Inventory, bank: RoleBank, *, seed: int =
     high, low = (stances(inventory, bank, values=few.codes, levels=[k]) for k in (2, -2))
     moves = []
     for asked in (few, other):
-        answers = elicit(respondent, asked, roles, interventions=[*high, *low])
+        answers = ask(asked, roles, interventions=[*high, *low])
         scores = score_answers(answers).groupby("intervention").mean()
         pairs = zip(high, low, few.codes, strict=True)
         moves.append([scores.loc[h.name, v] - scores.loc[n.name, v] for h, n, v in pairs])

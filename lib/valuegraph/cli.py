@@ -86,8 +86,7 @@ def elicit(
     block_size: Annotated[int, Option(help="Cells (roles, interventions) in a file.")] = 16,
 ) -> None:
     """Ask a model every question in every role; killed, it goes on where it was."""
-    if (roles is None) == (roles_file is None):
-        raise ValueError("give either --roles (how many to draw) or --roles-file")
+    require((roles is None) != (roles_file is None), "give --roles (a number) or --roles-file")
     if not re.fullmatch(r"\d+/\d+", shard):
         raise ValueError(f"shard {shard!r} is not of the form i/n; 2/4 is the second of four")
     kinds = {"life": partial(sample_roles, load_role_bank()), "persona": sample_personas}

@@ -160,8 +160,7 @@ def check_names(names: Sequence[str], what: str) -> None:
 def check_options(mode: str, prior: bool, max_new_tokens: int, batch_tokens: int) -> None:
     """Refuse options of `elicit` that are out of range."""
     require_known(mode, MODES, "mode")
-    if prior and mode != "logit":
-        raise ValueError("a prior can be subtracted from log-odds only; use mode='logit'")
+    require(not prior or mode == "logit", "a prior is subtracted from log-odds; use mode='logit'")
     require_whole(max_new_tokens, 1, "max_new_tokens")
     require_whole(batch_tokens, 1, "batch_tokens")
 

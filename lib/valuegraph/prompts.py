@@ -144,8 +144,7 @@ def render_parts(tokenizer, questions, role=None, *, fmt=None, prefill=ANSWER_PR
         ends with the full stop after the site.
     """
     fmt = fmt or PromptFormat()
-    if not all(question.strip() for question in questions):
-        raise ValueError("a question has no text; every item needs one")
+    require(all(question.strip() for question in questions), "a question has no text; write one")
     if fmt.layout == "chat" and tokenizer.chat_template is None:
         raise ValueError(_UNFIT.format(tokenizer.name_or_path, "does not exist"))
     frame = _chat_frame if fmt.layout == "chat" else _kang_frame
