@@ -6,7 +6,8 @@
 sentence), its seconds, and its arrows, right and false; beside it, PC and bagged exact search on as
 many roles as that makes cells, in the same run. *Inside*: the same by pushes of the residual
 stream. *Coverage*: on simulated respondents, how often 95 % intervals hold the true weight, and how
-many false arrows are claimed for each pair of values that no arrow joins.
+many false arrows are claimed for each pair of values that no arrow joins. *Size*: the same, with
+cells and seconds of the regression, by the numbers of values, roles and pushes.
 """
 
 from __future__ import annotations
@@ -34,6 +35,16 @@ REGIMES = {
     "reliability .5, many": {"noise": np.sqrt(8), "roles": 100},
     "three roles": {"roles": 3},
 }
+
+#: Numbers of values, roles and pushes of each value, one varied at a time.
+SIZES = [
+    {"values": values, "roles": roles, "pushes": pushes}
+    for values, roles, pushes in (
+        *((d, 8, 4) for d in (5, 10, 20)),
+        *((10, r, 4) for r in (2, 4, 16)),
+        *((10, 8, p) for p in (2, 8, 16)),
+    )
+]
 
 
 def judged(claimed: set, truth: vg.StructuralModel) -> dict[str, int]:
@@ -125,20 +136,24 @@ def inside(name: str, n: int) -> dict:
     return {"organism": name, **sizes, **judged(arrows(found), truth)}
 
 
-def coverage(regime: str, models: int) -> dict:
+def coverage(models: int, *, values: int = 10, roles: int = 8, **options) -> dict:
     """Draw models and respondents; count intervals that hold the truth, and false arrows."""
-    rng, options = np.random.default_rng(0), {"roles": 8} | REGIMES[regime]
+    rng, seconds, cells = np.random.default_rng(0), 0.0, 0
     held, right, false, absent, true_arrows = [], 0, 0, 0, 0
     for _ in range(models):
-        model = random_model(10, rng)
-        table = vg.acted_graph(*simulated_answers(model, rng=rng, **options), null_draws=0).table
+        model = random_model(values, rng)
+        answers, pushes = simulated_answers(model, roles, rng, **options)
+        cells, begun = roles * (1 + len(pushes)), time.perf_counter()
+        table = vg.acted_graph(answers, pushes, null_draws=0).table
+        seconds += time.perf_counter() - begun
         true = true_weights(model, table)
         held.append(((table["low"] <= true) & (true <= table["high"])).mean())
         right += (table["firm"] & (true != 0)).sum()
         false += (table["firm"] & (true == 0)).sum()
         absent, true_arrows = absent + (true == 0).sum(), true_arrows + (true != 0).sum()
-    figures = {"regime": regime, "covered": np.mean(held), "error": np.std(held) / models**0.5}
-    return figures | {"found": right / true_arrows, "false_share": false / absent}
+    figures = {"covered": np.mean(held), "error": np.std(held) / models**0.5}
+    figures |= {"found": right / true_arrows, "false_share": false / absent}
+    return figures | {"cells": cells, "seconds": seconds / models}
 
 
 def shown(console: Console, title: str, rows: list[dict]) -> None:
@@ -162,7 +177,12 @@ def main(
     results = {
         "cost": [row for name in names for row in cost(name, sizes, watched)],
         "inside": [inside(name, 8) for name in names],
-        "coverage": [coverage(regime, models) for regime in REGIMES if models],
+        "coverage": [
+            {"regime": regime} | coverage(models, **options)
+            for regime, options in REGIMES.items()
+            if models
+        ],
+        "size": [size | coverage(models, **size) for size in SIZES if models],
     }
     for title, rows in results.items():
         if rows:
