@@ -208,6 +208,7 @@ REFUSED = {
         a,
         [x for x in s if x.origin["value"] != "c"],
     ),
+    "too few interventions: a 0, b 0, c 0, d 0, and 0": lambda a, s: (a, [Sentence("x", "x.", {})]),
     "no answer of 'role 3' to 'b 1' under 'stance 2'": lambda a, s: (
         a[~((a["role"] == "role 3") & (a["item"] == "b 1") & (a["intervention"] == "stance 2"))],
         s,

@@ -297,7 +297,7 @@ def _changes(answers, interventions, targets, by) -> tuple[Changes, list[str]]:
         raise ValueError(f"no answer of {role!r} to {item!r} under {name!r}; ask every role alike")
     require(len(roles) >= 2, "answers of one role have no error; ask two roles at least")
     of_items = np.array([values.index(v) for v in items])
-    aimed = np.array([values.index(v) if v else -1 for v in origins["value"]])
+    aimed = np.array([values.index(v) if v else -1 for v in origins["value"]], dtype=int)
     groups, kinds = origins["text"].isna().to_numpy(dtype=int), origins["kind"].to_numpy(dtype=str)
     return Changes(cube[1:] - cube[0], of_items, aimed, groups, kinds), values
 
