@@ -329,7 +329,7 @@ def test_both_modes_agree_on_an_organism_that_has_learnt_to_answer(human, invent
         ({"batch_tokens": 0}, "batch_tokens is 0; a whole number of at least 1"),
         ({"max_new_tokens": 0}, "max_new_tokens is 0"),
         ({"mode": "shout"}, "unknown mode 'shout'; known are logit, generate"),
-        ({"mode": "generate", "prior": True}, "log-odds only; use mode='logit'"),
+        ({"mode": "generate", "prior": True}, "log-odds; use mode='logit'"),
     ],
 )
 def test_what_cannot_be_asked_is_refused(organism, few_items, change, message):
