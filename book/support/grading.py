@@ -39,8 +39,8 @@ from pathlib import Path
 from book_support.exercises import check
 
 #: Loaded once, before students' processes branch off.
-PRELOAD = ["studies", "valuegraph.plots", "causallearn.search.ConstraintBased.PC"]
-PRELOAD += ["IPython.display", "scipy.stats", "book_support.exercises"]
+PRELOAD = ["studies", "valuegraph.models", "valuegraph.plots", "book_support.exercises"]
+PRELOAD += ["causallearn.search.ConstraintBased.PC", "IPython.display", "scipy.stats"]
 
 #: Packages whose classes an answer may be made of, and what puts these together beside functions
 #: with private names.
