@@ -1,50 +1,49 @@
 """What acting costs and gives, beside watching, on organisms and on simulated respondents.
 
-    python benchmarks/acting.py --json build/acting.json
+    python benchmarks/acting.py --out studies/data/calibration --organism FOLDER ...
 
-*Cost*: for each organism and number of roles, the cells that acting asks (one role under one
-sentence), its seconds, and its arrows, right and false; beside it, PC and bagged exact search on as
-many roles as that makes cells, in the same run. *Inside*: the same by pushes of the residual
-stream. *Coverage*: on simulated respondents, how often 95 % intervals hold the true weight, and how
-many false arrows are claimed for each pair of values that no arrow joins. *Size*: the same, with
-cells and seconds of the regression, by the numbers of values, roles and pushes.
+``acting.csv`` has rows for each organism and number of roles: the cells that acting asks (one role
+under one sentence), its seconds, and its arrows, right and false; beside it, PC and bagged exact
+search on as many roles as that makes cells, in the same run; and acting by pushes of the residual
+stream. The organisms are those of the package and, by their folders, others.
+
+``acting_coverage.csv`` has rows for each kind and size of simulated respondents: how often 95 %
+intervals hold the true weight, the share of arrows that is found, and of the pairs that no arrow
+joins the share that is claimed; with cells, and seconds of the regression. Values, roles and pushes
+are varied one at a time. Folders for organisms of random structures come of
+
+    valuegraph-studies organism train --scm studies/data/calibration/random-0.json --out FOLDER
 """
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
+import pandas as pd
 import typer
-from rich.console import Console
-from rich.table import Table
 from simulated import simulated_answers, true_weights
 
 import valuegraph as vg
 from studies import random_model
 
-REGIMES = {
-    "clean": {},
-    "added to, not set": {"sets": False},
-    "impure": {"impurity": 0.3, "pushes": 12},
-    "hidden cause": {"common": 0.8},
-    "reliability .5": {"noise": np.sqrt(8), "roles": 30},
-    "reliability .5, many": {"noise": np.sqrt(8), "roles": 100},
-    "three roles": {"roles": 3},
-}
-
-#: Numbers of values, roles and pushes of each value, one varied at a time.
-SIZES = [
-    {"values": values, "roles": roles, "pushes": pushes}
-    for values, roles, pushes in (
-        *((d, 8, 4) for d in (5, 10, 20)),
-        *((10, r, 4) for r in (2, 4, 16)),
-        *((10, 8, p) for p in (2, 8, 16)),
-    )
-]
+ORGANISMS = ("organism-human", "organism-alien", "organism-plain", "organism-surface")
+USUAL = {"values": 10, "roles": 8, "pushes": 4}
+MANY = np.sqrt(8)  # single answers of this noise give scores of reliability .5
+#: Kinds of respondents, and sizes of the experiment: what differs from the usual.
+KINDS = (
+    ("clean", {}),
+    ("pushes add, instead of setting", {"sets": False}),
+    ("impure pushes", {"impurity": 0.3, "pushes": 12}),
+    ("a hidden common cause", {"common": 0.8}),
+    ("reliability .5, 30 roles", {"noise": MANY, "roles": 30}),
+    ("reliability .5, 100 roles", {"noise": MANY, "roles": 100}),
+    *((f"{n} values", {"values": n}) for n in (5, 20)),
+    *((f"{n} roles", {"roles": n}) for n in (2, 3, 4, 16)),
+    *((f"{n} pushes of each value", {"pushes": n}) for n in (2, 8, 16)),
+)
 
 
 def judged(claimed: set, truth: vg.StructuralModel) -> dict[str, int]:
@@ -87,8 +86,9 @@ def cost(name: str, sizes: list[int], most_watched: int) -> list[dict]:
             claimed = search()
             seconds = time.perf_counter() - begun
             asked = cells if way == "acting" else len(watched)
-            row = {"organism": name, "way": way, "roles": n if way == "acting" else asked}
-            row |= {"cells": asked, "asking": per_cell * asked, "searching": seconds}
+            row = {"organism": Path(name).name, "way": way}
+            row |= {"roles": n if way == "acting" else asked, "cells": asked}
+            row |= {"asking": per_cell * asked, "searching": seconds}
             rows.append(row | judged(claimed, truth))
     return rows
 
@@ -128,22 +128,23 @@ def inside(name: str, n: int) -> dict:
         direct = graph.direct_pushes(vg.effect_matrix(vg.effects_of(answers, draws=1)))
         share = direct.abs().div(direct.abs().sum(axis=1), axis=0)
         targets = share[share.max(axis=1) > 0.5].idxmax(axis=1).to_dict()
+    row = {"organism": Path(name).name, "way": "acting inside", "roles": n}
+    row |= {"cells": n * (1 + len(pushes)), "aimed": len(targets), "refused": ""}
     try:
-        found = vg.acted_graph(answers, pushes, targets=targets)
-    except ValueError as error:
-        return {"organism": name, "pushes": len(pushes), "aimed": len(targets), "why": str(error)}
-    sizes = {"pushes": len(pushes), "aimed": len(targets)}
-    return {"organism": name, **sizes, **judged(arrows(found), truth)}
+        found = arrows(vg.acted_graph(answers, pushes, targets=targets))
+    except ValueError as error:  # a value has no push, or pushes do nothing
+        found, row["refused"] = set(), str(error)
+    return row | judged(found, truth)
 
 
-def coverage(models: int, *, values: int = 10, roles: int = 8, **options) -> dict:
+def coverage(kind: str, models: int, *, values: int, roles: int, **options) -> dict:
     """Draw models and respondents; count intervals that hold the truth, and false arrows."""
-    rng, seconds, cells = np.random.default_rng(0), 0.0, 0
+    rng, seconds = np.random.default_rng(0), 0.0
     held, right, false, absent, true_arrows = [], 0, 0, 0, 0
     for _ in range(models):
         model = random_model(values, rng)
         answers, pushes = simulated_answers(model, roles, rng, **options)
-        cells, begun = roles * (1 + len(pushes)), time.perf_counter()
+        begun = time.perf_counter()
         table = vg.acted_graph(answers, pushes, null_draws=0).table
         seconds += time.perf_counter() - begun
         true = true_weights(model, table)
@@ -151,45 +152,30 @@ def coverage(models: int, *, values: int = 10, roles: int = 8, **options) -> dic
         right += (table["firm"] & (true != 0)).sum()
         false += (table["firm"] & (true == 0)).sum()
         absent, true_arrows = absent + (true == 0).sum(), true_arrows + (true != 0).sum()
-    figures = {"covered": np.mean(held), "error": np.std(held) / models**0.5}
-    figures |= {"found": right / true_arrows, "false_share": false / absent}
-    return figures | {"cells": cells, "seconds": seconds / models}
-
-
-def shown(console: Console, title: str, rows: list[dict]) -> None:
-    """Print rows as a table."""
-    table = Table(*rows[0], title=title)
-    for row in rows:
-        table.add_row(*(f"{x:.3g}" if isinstance(x, float) else str(x) for x in row.values()))
-    console.print(table)
+    row = {"kind": kind, "values": values, "roles": roles, "pushes": options["pushes"]}
+    row |= {"models": models, "covered": np.mean(held), "error": np.std(held) / models**0.5}
+    row |= {"arrows": true_arrows, "found": right, "absent": absent, "false": false}
+    return row | {"cells": roles * (1 + len(pushes)), "seconds": seconds / models}
 
 
 def main(
-    json_file: Annotated[Path | None, typer.Option("--json", help="File for all figures.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder for both tables.")],
     roles: Annotated[list[int] | None, typer.Option(help="Roles to act on.")] = None,
     watched: Annotated[int, typer.Option(help="Most roles to watch.")] = 1128,
-    models: Annotated[int, typer.Option(help="Simulated models of each regime.")] = 30,
-    organism: Annotated[list[str] | None, typer.Option(help="Names or folders.")] = None,
+    models: Annotated[int, typer.Option(help="Simulated models of each kind.")] = 60,
+    organism: Annotated[list[str] | None, typer.Option(help="Folders of others.")] = None,
 ) -> None:
     """Measure cost and coverage of acting."""
-    console, sizes = Console(), roles or [2, 4, 8]
-    names = organism or ("organism-human", "organism-alien", "organism-plain")
-    results = {
-        "cost": [row for name in names for row in cost(name, sizes, watched)],
-        "inside": [inside(name, 8) for name in names],
-        "coverage": [
-            {"regime": regime} | coverage(models, **options)
-            for regime, options in REGIMES.items()
-            if models
-        ],
-        "size": [size | coverage(models, **size) for size in SIZES if models],
-    }
-    for title, rows in results.items():
-        if rows:
-            shown(console, title, rows)
-    if json_file is not None:
-        json_file.parent.mkdir(parents=True, exist_ok=True)
-        json_file.write_text(json.dumps(results, indent=1, default=float) + "\n", encoding="utf-8")
+    rows = []
+    for name in (*ORGANISMS, *(organism or ())):
+        rows += [*cost(name, roles or [2, 4, 8], watched), inside(name, 8)]
+        typer.echo(pd.DataFrame(rows).round(2).to_string())
+    tables = {"acting": pd.DataFrame(rows)}
+    kinds = [coverage(kind, models, **USUAL | options) for kind, options in KINDS]
+    tables["acting_coverage"] = pd.DataFrame(kinds)
+    typer.echo(tables["acting_coverage"].round(3).to_string())
+    for name, table in tables.items():
+        table.to_csv(out / f"{name}.csv", index=False, float_format="%.4g")
 
 
 if __name__ == "__main__":

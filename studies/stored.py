@@ -16,6 +16,8 @@ STUDIES = {
 CALIBRATION = {
     "models": "firm edges and arrows of random models, and how many of them are true",
     "organisms": "the same for the organisms, by number of roles",
+    "acting": "arrows of organisms, acted on and watched in as many cells, right and false",
+    "acting_coverage": "intervals and arrows from acting on simulated respondents",
     "recorded": "edges where nothing is, in the scores recorded by Kang et al. (2025)",
     "summary": "settings, and shares over all models",
 }

@@ -2,6 +2,7 @@
 
 import json
 
+import acting
 import gpu
 import pytest
 import torch
@@ -9,6 +10,7 @@ from elicitation import saved_by_a_tree
 from speed_page import PAGE, gpu_lines, page
 from transformers import AutoModelForCausalLM
 
+from studies import load_calibration
 from valuegraph.encoding import EncodedPrompts
 
 
@@ -61,3 +63,16 @@ def test_the_page_shows_what_was_measured_and_says_where_nothing_was():
 def test_what_a_tree_of_prompts_would_spare():
     prompts = EncodedPrompts([[1] * 10], [[2, 3, 9], [2, 4, 9], [5, 4, 9]], [], [])
     assert saved_by_a_tree(prompts) == 1 / 19  # the 2 of two questions; ends are never shared
+
+
+def test_the_figures_of_acting_that_are_kept_come_of_the_benchmark_and_are_good():
+    row = acting.coverage("clean", 2, **acting.USUAL)
+    kept = load_calibration("acting_coverage")
+    assert list(row) == kept.columns.tolist()
+    assert kept["kind"].tolist() == [kind for kind, _ in acting.KINDS]
+    assert row["found"] > 0.9 * row["arrows"] and row["false"] <= 1
+    assert kept["covered"].between(0.92, 0.98).all()
+    assert (kept["false"] < 0.05 * kept["absent"]).all()
+    organisms = load_calibration("acting").query("way == 'acting' and roles == 8")
+    assert len(organisms) == 9 and (organisms["false"] <= 1).all()
+    assert (organisms["right"] >= 0.94 * organisms["true"]).all()
