@@ -31,15 +31,15 @@ from studies import random_model
 
 ORGANISMS = ("organism-human", "organism-alien", "organism-plain", "organism-surface")
 USUAL = {"values": 10, "roles": 8, "pushes": 4}
-MANY = np.sqrt(8)  # single answers of this noise give scores of reliability .5
+NOISY = np.sqrt(8)  # of single answers; scores of eight have a reliability of .5
 #: Kinds of respondents, and sizes of the experiment: what differs from the usual.
 KINDS = (
     ("clean", {}),
     ("pushes add, instead of setting", {"sets": False}),
     ("impure pushes", {"impurity": 0.3, "pushes": 12}),
     ("a hidden common cause", {"common": 0.8}),
-    ("reliability .5, 30 roles", {"noise": MANY, "roles": 30}),
-    ("reliability .5, 100 roles", {"noise": MANY, "roles": 100}),
+    ("reliability .5, 30 roles", {"noise": NOISY, "roles": 30}),
+    ("reliability .5, 100 roles", {"noise": NOISY, "roles": 100}),
     *((f"{n} values", {"values": n}) for n in (5, 20)),
     *((f"{n} roles", {"roles": n}) for n in (2, 3, 4, 16)),
     *((f"{n} pushes of each value", {"pushes": n}) for n in (2, 8, 16)),
@@ -166,16 +166,21 @@ def main(
     organism: Annotated[list[str] | None, typer.Option(help="Folders of others.")] = None,
 ) -> None:
     """Measure cost and coverage of acting."""
-    rows = []
+    out.mkdir(parents=True, exist_ok=True)
+
+    def keep(name: str, rows: list[dict]) -> None:
+        """Write what is there so far, and show it."""
+        table = pd.DataFrame(rows)
+        table.to_csv(out / f"{name}.csv", index=False, float_format="%.4g")
+        typer.echo(table.round(3).to_string())
+
+    rows, kinds = [], []
     for name in (*ORGANISMS, *(organism or ())):
         rows += [*cost(name, roles or [2, 4, 8], watched), inside(name, 8)]
-        typer.echo(pd.DataFrame(rows).round(2).to_string())
-    tables = {"acting": pd.DataFrame(rows)}
-    kinds = [coverage(kind, models, **USUAL | options) for kind, options in KINDS]
-    tables["acting_coverage"] = pd.DataFrame(kinds)
-    typer.echo(tables["acting_coverage"].round(3).to_string())
-    for name, table in tables.items():
-        table.to_csv(out / f"{name}.csv", index=False, float_format="%.4g")
+        keep("acting", rows)
+    for kind, options in KINDS:
+        kinds.append(coverage(kind, models, **USUAL | options))
+        keep("acting_coverage", kinds)
 
 
 if __name__ == "__main__":
